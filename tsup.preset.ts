@@ -1,0 +1,5 @@
+import { defineConfig } from "tsup";
+
+/** How every package is built; an entry `src/x/index.ts` becomes `dist/x/index.js`. */
+export const preset = (...entry: string[]): ReturnType<typeof defineConfig> =>
+  defineConfig({ entry, format: "esm", target: "node22", dts: true, sourcemap: true, clean: true });
