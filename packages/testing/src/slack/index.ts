@@ -1,0 +1,17 @@
+export { validateBlocks } from "./blocks.ts";
+export type { Fault, FaultAction, FaultMatch } from "./faults.ts";
+export type { FakeMessage } from "./messages.ts";
+export type { Rate } from "./rate.ts";
+export type { RecordedRequest } from "./record.ts";
+export type { FakeSlack, FakeSlackOptions } from "./server.ts";
+export { createFakeSlack } from "./server.ts";
+export type {
+  ChannelChange,
+  ChannelOptions,
+  FakeChannel,
+  FakeToken,
+  FakeWorkspace,
+  TokenChange,
+  TokenOptions,
+  WorkspaceOptions,
+} from "./workspace.ts";
