@@ -6,7 +6,7 @@ const root = join(import.meta.dirname, "..");
 /** Everything but the tests, in the order in which failures are quickest to understand. */
 const steps: Readonly<Record<string, string>> = {
   types: "tsc && pnpm -r --filter './packages/*' exec tsc --noEmit",
-  lint: "biome ci --error-on-warnings .",
+  lint: "biome ci --colors=off --error-on-warnings .",
   docs: "node scripts/docs.ts --check",
   unused: "knip && knip --strict",
   build: "pnpm run build",
@@ -32,6 +32,7 @@ for (const [name, command] of chosen) {
     cwd: root,
     shell: true,
     encoding: "utf8",
+    maxBuffer: 2 ** 26,
   });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`${status === 0 ? "✓" : "✗"} ${name} (${seconds} s)`);
