@@ -83,7 +83,7 @@ export async function createReceiver(options: ReceiverOptions = {}): Promise<Rec
   const server = createServer((incoming, response) => {
     // A reply function that throws is a mistake in the test: the sender sees it as a 500.
     serve(incoming, response).catch((error: unknown) => {
-      if (response.headersSent || incoming.destroyed) response.destroy();
+      if (response.headersSent || incoming.socket.destroyed) response.destroy();
       else response.writeHead(500).end(`The receiver failed: ${String(error)}`);
     });
   });

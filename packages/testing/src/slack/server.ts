@@ -217,7 +217,7 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
 
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
-      if (response.headersSent || request.destroyed) return void response.destroy();
+      if (response.headersSent || request.socket.destroyed) return void response.destroy();
       const body = `The fake Slack failed: ${error instanceof Error ? error.stack : String(error)}`;
       sendRaw(response, { status: 500, body, headers: { "content-type": "text/plain" } });
     });
