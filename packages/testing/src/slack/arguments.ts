@@ -47,7 +47,7 @@ export async function parseArguments(request: {
   return {
     values: { ...query.values, ...body.values },
     error: query.error ?? body.error,
-    formToken: type === "application/json" ? undefined : body.token,
+    formToken: body.token,
     warnings,
   };
 }
@@ -77,6 +77,7 @@ function fromJson(text: string): Read {
   try {
     const value: unknown = JSON.parse(text);
     if (!isJsonObject(value)) return { values: {}, error: "json_not_object" };
+    // A token in JSON does not count: it must be in the header then (documented).
     const { token: _, ...values } = value;
     return { values, error: badName(Object.keys(values)) };
   } catch {

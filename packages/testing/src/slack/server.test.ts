@@ -569,6 +569,21 @@ test("requests are recorded with the token's label instead of the token", async 
   expect(JSON.stringify(slack.requests)).not.toContain("xoxb");
 });
 
+test("a token of any shape stays out of the records", async () => {
+  const slack = await start({ tokens: ["sesame/open"] });
+  const form = `token=${encodeURIComponent("sesame/open")}&text=sesame/open`;
+  const type = "application/x-www-form-urlencoded";
+  await post(slack, form, { token: null, type, query: "?x=sesame/open" });
+  expect(slack.requests).toMatchObject([
+    {
+      path: "/api/chat.postMessage?x=[redacted]",
+      body: "token=[redacted]&text=[redacted]",
+      arguments: { text: "[redacted]" },
+      token: "token-1",
+    },
+  ]);
+});
+
 test("a listener hears of each message until it unsubscribes", async () => {
   const slack = await start();
   const heard: FakeMessage[] = [];

@@ -105,7 +105,7 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
 
     const channel = target(parsed.values, token);
     const isChannel = (wanted: string): boolean =>
-      wanted === parsed.values["channel"] || wanted === channel?.id || wanted === channel?.name;
+      [parsed.values["channel"], channel?.id, channel?.name, `#${channel?.name}`].includes(wanted);
     const fault = faults.next("after_read", { method, isChannel });
     await answer({ method, record, parsed, presented, token, channel, response }, fault);
   }

@@ -1,11 +1,11 @@
 import { characters } from "./rule.ts";
 
 /** Slack's longest single message; one character more and it splits (measured 2026-08). */
-export const LONGEST_MESSAGE = 4_040;
+const LONGEST_MESSAGE = 4_040;
 /** The length of the pieces it splits into (measured 2026-08). */
-export const PIECE = 4_000;
+const PIECE = 4_000;
 /** Text beyond this many characters is cut off (documented by chat.postMessage). */
-export const LONGEST_TEXT = 40_000;
+const LONGEST_TEXT = 40_000;
 
 /**
  * Splits a message's text as Slack does: up to 4,040 characters stay one message, more become

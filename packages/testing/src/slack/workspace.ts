@@ -69,7 +69,7 @@ export interface World {
 }
 
 /** The scopes of a token that is given without any: what posting anywhere under any name needs. */
-export const DEFAULT_SCOPES: readonly string[] = [
+const DEFAULT_SCOPES: readonly string[] = [
   "chat:write",
   "chat:write.public",
   "chat:write.customize",
