@@ -1,0 +1,178 @@
+import type { Clock } from "./clock.ts";
+import { openConfiguration, type PlainConfiguration, parseConfiguration } from "./configuration.ts";
+import type { Claim } from "./delivery.ts";
+import { isPosthornError } from "./errors.ts";
+import { parseEvent } from "./event.ts";
+import { type DeliverContext, failed, type Handler, type Outcome, unknown } from "./handler.ts";
+import type { Logger } from "./logger.ts";
+import { toOutcome } from "./outcome.ts";
+import { describe, safeText } from "./redact.ts";
+import type { Keyring } from "./secrets.ts";
+import type { SubscriptionRecord } from "./subscription.ts";
+import type { System } from "./system.ts";
+
+/** How a flight ended, seen from the process that flew it. */
+export type Landing =
+  /** A handler was called. */
+  | {
+      readonly type: "attempted";
+      readonly outcome: Outcome;
+      readonly startedAt: number;
+      readonly durationMs: number;
+      /** The bus stopped before the handler answered: the attempt is not the destination's fault. */
+      readonly interrupted: boolean;
+    }
+  /** No handler was called: the delivery goes back, unspent, and may be claimed from `dueAt` on. */
+  | { readonly type: "not_started"; readonly dueAt: number; readonly why: string };
+
+/** Starts a claimed delivery and brings it to its end. Never rejects. */
+export type Deliver = (claim: Claim, stopping: AbortSignal) => Promise<Landing>;
+
+/** How long a handler may take to answer after its signal has aborted. */
+export const ABORT_GRACE_MS = 500;
+/** When to look again at a delivery that this process, as it is configured, cannot start. */
+const UNABLE_FOR_MS = 30_000;
+/** How many subscriptions' opened configurations are kept at hand. */
+const OPENED_CONFIGURATIONS = 1_000;
+
+export function createDeliver(options: {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly system: System;
+  readonly logger: Logger;
+  timeoutOf(handler: Handler): number;
+}): Deliver {
+  const { handlers, clock, system, logger, timeoutOf } = options;
+  const open = configurations(options.keyring);
+
+  return async (claim, stopping) => {
+    await clock.refresh().catch(() => {});
+    const handler = handlers.get(claim.subscription.type);
+    const now = clock.now();
+    const notStarted = (why: string, dueAt = now): Landing => ({ type: "not_started", dueAt, why });
+    if (handler === undefined) return notStarted("no handler", now + UNABLE_FOR_MS);
+    const timeoutMs = timeoutOf(handler);
+    if (stopping.aborted) return notStarted("the bus is stopping");
+    if (claim.startBy !== null && now > claim.startBy) return notStarted("its turn has passed");
+    if (claim.leaseUntil - now <= timeoutMs + ABORT_GRACE_MS) return notStarted("short lease");
+
+    const startedMono = system.mono();
+    const attempted = (outcome: Outcome, interrupted = false): Landing => ({
+      type: "attempted",
+      outcome,
+      interrupted,
+      startedAt: now,
+      durationMs: Math.round(system.mono() - startedMono),
+    });
+    try {
+      const { configuration, secrets } = await open(handler, claim.subscription);
+      const answer = await call(handler, claim, { configuration, timeoutMs, stopping });
+      const outcome = outcomeOf(answer, secrets, timeoutMs);
+      return attempted(outcome, answer.interrupted && outcome.type !== "delivered");
+    } catch (error) {
+      if (isPosthornError(error, "invalid_configuration")) {
+        return attempted(
+          failed(error.message, { remedy: "Save the webhook's configuration again." }),
+        );
+      }
+      const fields = { subscription: claim.subscriptionId, reason: describe(error) };
+      logger.error(fields, "A subscription's secrets cannot be opened; its deliveries wait.");
+      return notStarted("unreadable secrets", now + UNABLE_FOR_MS);
+    }
+  };
+
+  /** Calls the handler; its answer, its throw, or its silence once the deadline has passed. */
+  async function call(
+    handler: Handler,
+    claim: Claim,
+    { configuration, timeoutMs, stopping }: Call,
+  ): Promise<Answer> {
+    const abort = new AbortController();
+    const landed = new AbortController();
+    const context: DeliverContext = {
+      event: { ...parseEvent(claim.event), payload: claim.event.payload },
+      configuration,
+      subscription: {
+        id: claim.subscription.id,
+        organization: claim.subscription.organization,
+        name: claim.subscription.name,
+      },
+      delivery: { id: claim.deliveryId, attempt: claim.delivery.attempts + 1 },
+      state: claim.subscription.state,
+      signal: abort.signal,
+      timeoutMs,
+      logger,
+    };
+    const interrupted = (): boolean => abort.signal.aborted && stopping.aborted;
+    const answer = (async () => handler.deliver(context))().then(
+      (value): Answer => ({ type: "returned", value, interrupted: interrupted() }),
+      (error: unknown): Answer => ({ type: "threw", error, interrupted: interrupted() }),
+    );
+    const deadline = async (): Promise<Answer> => {
+      const ending = AbortSignal.any([landed.signal, stopping]);
+      await system.sleep(timeoutMs, ending);
+      abort.abort();
+      await system.sleep(ABORT_GRACE_MS, landed.signal);
+      return { type: "silent", interrupted: interrupted() };
+    };
+    const first = await Promise.race([answer, deadline()]);
+    landed.abort();
+    return first;
+  }
+}
+
+interface Call {
+  readonly configuration: unknown;
+  readonly timeoutMs: number;
+  readonly stopping: AbortSignal;
+}
+
+/** What came of calling a handler; `interrupted` if the bus had told it to stop by then. */
+type Answer = { readonly interrupted: boolean } & (
+  | { readonly type: "returned"; readonly value: unknown }
+  | { readonly type: "threw"; readonly error: unknown }
+  | { readonly type: "silent" }
+);
+
+function outcomeOf(answer: Answer, secrets: readonly string[], timeoutMs: number): Outcome {
+  switch (answer.type) {
+    case "returned":
+      return toOutcome(answer.value, secrets);
+    case "threw":
+      return failed(safeText(describe(answer.error), secrets));
+    case "silent":
+      return unknown(
+        answer.interrupted
+          ? "The bus stopped before the handler answered."
+          : `The handler did not answer within ${timeoutMs} ms.`,
+      );
+  }
+}
+
+interface Opened {
+  readonly version: number;
+  readonly configuration: unknown;
+  readonly secrets: readonly string[];
+}
+
+/** Opens configurations, and keeps the most recent ones open. */
+function configurations(
+  keyring: Keyring,
+): (handler: Handler, subscription: SubscriptionRecord) => Promise<Opened> {
+  const kept = new Map<string, Opened>();
+  return async (handler, subscription) => {
+    const found = kept.get(subscription.id);
+    if (found?.version === subscription.version) return found;
+    const plain: PlainConfiguration = openConfiguration(subscription, keyring);
+    const opened: Opened = {
+      version: subscription.version,
+      configuration: await parseConfiguration<unknown>(handler, plain),
+      secrets: Object.keys(subscription.secrets).map((key) => String(plain[key])),
+    };
+    kept.delete(subscription.id);
+    kept.set(subscription.id, opened);
+    if (kept.size > OPENED_CONFIGURATIONS) kept.delete([...kept.keys()][0] as string);
+    return opened;
+  };
+}

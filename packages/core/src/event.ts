@@ -1,0 +1,139 @@
+import type { Catalog, EventData, EventName } from "./catalog.ts";
+import { type Issue, PosthornError } from "./errors.ts";
+
+/** Anything that JSON can say. */
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json };
+
+/** Who caused an event, for people who read about it. */
+export interface Actor {
+  readonly id: string;
+  readonly name?: string | undefined;
+  /** `user`, `api_key`, `service`, … */
+  readonly type?: string | undefined;
+}
+
+/** W3C Trace Context (https://www.w3.org/TR/trace-context/) of the publisher. */
+export interface Trace {
+  readonly traceparent: string;
+  readonly tracestate?: string | undefined;
+}
+
+/** An immutable occurrence. */
+export interface Event<Type extends string = string, Data = unknown> {
+  /** UUIDv7. The same in every delivery and every attempt. */
+  readonly id: string;
+  readonly type: Type;
+  readonly organization: string;
+  /** When it happened: epoch milliseconds. */
+  readonly occurredAt: number;
+  readonly data: Data;
+  readonly actor: Actor | null;
+  readonly trace: Trace | null;
+}
+
+/** An event of a catalog; a union over `Name`, so that `type` tells what `data` is. */
+export type CatalogEvent<C extends Catalog, Name extends EventName<C> = EventName<C>> = {
+  [N in Name]: Event<N, EventData<C, N>>;
+}[Name];
+
+/** An event as storage keeps it: the data as the exact text that is signed and sent. */
+export interface StoredEvent extends Omit<Event, "data"> {
+  /** JSON of the data, serialised once, at publish. */
+  readonly payload: string;
+  /** When it was published: epoch milliseconds. */
+  readonly publishedAt: number;
+}
+
+/** An event on its way into storage. */
+export interface NewEvent extends StoredEvent {
+  /** Unique in the organization: a second publish with it returns the first event. */
+  readonly idempotencyKey: string | null;
+  /**
+   * Whether the publisher itself tells listeners. False for a publish in the host's transaction:
+   * its commit is known only to whoever routes the event, and that process announces it.
+   */
+  readonly announced: boolean;
+}
+
+/** The largest payload: 256 KiB of UTF-8. */
+export const MAX_PAYLOAD_BYTES = 262_144;
+const MAX_DEPTH = 64;
+
+/** The event with its data parsed from the stored text. */
+export function parseEvent(stored: StoredEvent): Event {
+  const { id, type, organization, occurredAt, actor, trace, payload } = stored;
+  return { id, type, organization, occurredAt, actor, trace, data: JSON.parse(payload) };
+}
+
+/**
+ * The data as JSON text.
+ *
+ * @throws PosthornError `invalid_event`, naming the place, for anything that JSON would change or
+ * drop in silence (undefined in arrays, NaN, Infinity, bigint, functions, symbols, dates, maps,
+ * class instances), for nesting beyond 64 levels, and for more than 256 KiB.
+ */
+export function serialise(subject: string, data: unknown): string {
+  const issue = notJson(data, []);
+  if (issue !== null) throw eventError(subject, issue);
+  const payload = JSON.stringify(data);
+  const size = Buffer.byteLength(payload);
+  if (size > MAX_PAYLOAD_BYTES) {
+    throw eventError(subject, {
+      path: [],
+      code: "too_large",
+      message: `the data is ${size} bytes of JSON; at most ${MAX_PAYLOAD_BYTES} are allowed. Publish a reference instead of the content.`,
+    });
+  }
+  return payload;
+}
+
+/** The first thing in a value that JSON cannot carry unchanged, or null. */
+export function notJson(value: unknown, path: readonly (string | number)[]): Issue | null {
+  const invalid = (message: string): Issue => ({ path, message, code: "invalid" });
+  if (path.length > MAX_DEPTH) {
+    return invalid(`nested deeper than ${MAX_DEPTH} levels, or circular`);
+  }
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return null;
+    case "number":
+      return Number.isFinite(value) ? null : invalid(`${value} is not JSON`);
+    case "object":
+      break;
+    default:
+      return invalid(`a value of type ${typeof value} is not JSON`);
+  }
+  if (value === null) return null;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const issue = notJson(value[index], [...path, index]);
+      if (issue !== null) return issue;
+    }
+    return null;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    const name = (value as object).constructor?.name ?? "object";
+    return invalid(`a ${name} is not JSON; convert it to a plain value first`);
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    const issue = notJson(member, [...path, key]);
+    if (issue !== null) return issue;
+  }
+  return null;
+}
+
+function eventError(subject: string, issue: Issue): PosthornError {
+  const place = issue.path.length === 0 ? "data" : `data.${issue.path.join(".")}`;
+  return new PosthornError("invalid_event", `${subject}: ${place}: ${issue.message}`, {
+    issues: [issue],
+  });
+}

@@ -1,0 +1,48 @@
+/** Writes items in groups; answers for each item what the write answered for it. */
+export type GroupWrite<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
+
+/**
+ * Gathers what arrives while the previous write is in flight, and writes it as one group. Idle,
+ * nothing waits; under load, groups grow by themselves.
+ *
+ * A group that fails is tried again one by one, so that one bad item fails alone. The write must
+ * therefore be safe to repeat.
+ */
+export function groupCommit<Item, Result>(
+  write: GroupWrite<Item, Result>,
+  maxGroup: number,
+): (item: Item) => Promise<Result> {
+  let waiting: {
+    readonly item: Item;
+    readonly resolve: (result: Result) => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
+  let writing = false;
+
+  async function writeGroups(): Promise<void> {
+    writing = true;
+    while (waiting.length > 0) {
+      const group = waiting.slice(0, maxGroup);
+      waiting = waiting.slice(maxGroup);
+      try {
+        const results = await write(group.map(({ item }) => item));
+        for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);
+      } catch (error) {
+        if (group.length === 1) {
+          group[0]?.reject(error);
+          continue;
+        }
+        for (const { item, resolve, reject } of group) {
+          await write([item]).then(([result]) => resolve(result as Result), reject);
+        }
+      }
+    }
+    writing = false;
+  }
+
+  return (item) =>
+    new Promise<Result>((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (!writing) void writeGroups();
+    });
+}

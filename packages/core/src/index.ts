@@ -1,0 +1,160 @@
+// Declare: the catalog, its patterns, the bus.
+export {
+  type Catalog,
+  defineCatalog,
+  type EventData,
+  type EventInput,
+  type EventName,
+  type EventType,
+  type FamilyVerb,
+  family,
+  reservedEventTypes,
+} from "./catalog.ts";
+export {
+  type EventPattern,
+  type MatchedName,
+  matches,
+  type Prefix,
+  patternProblem,
+} from "./pattern.ts";
+export {
+  createEventBus,
+  type Deliveries,
+  type DeliveryWithAttempts,
+  type EventBus,
+  type Events,
+} from "./bus.ts";
+export type { EventBusOptions } from "./options.ts";
+
+// Publish and listen.
+export type { EventOptions, EventToPublish, Publisher, PublishOptions } from "./publish.ts";
+export {
+  type Actor,
+  type CatalogEvent,
+  type Event,
+  type Json,
+  MAX_PAYLOAD_BYTES,
+  type NewEvent,
+  parseEvent,
+  type StoredEvent,
+  type Trace,
+} from "./event.ts";
+export type { EventListener, Listen } from "./listen.ts";
+export type {
+  DeliveryReport,
+  Lifecycle,
+  LifecycleEvents,
+  SubscriptionReport,
+} from "./lifecycle.ts";
+
+// Subscribe.
+export {
+  MASK,
+  type Subscription,
+  type SubscriptionChanges,
+  type SubscriptionInput,
+  type SubscriptionRecord,
+  type SubscriptionStatus,
+} from "./subscription.ts";
+export type { Subscriptions, WriteOptions } from "./subscriptions.ts";
+export type { Page, PageOptions } from "./page.ts";
+export type { EncryptionKey } from "./secrets.ts";
+
+// Deliver: the handler port.
+export {
+  type DeliverContext,
+  defineHandler,
+  delivered,
+  failed,
+  gone,
+  type Handler,
+  type Outcome,
+  type OutcomeType,
+  rejected,
+  type SecretKey,
+  throttled,
+  unknown,
+  type Verification,
+  type VerifyContext,
+} from "./handler.ts";
+export type { Health, HealthProblem } from "./health.ts";
+
+// The rules, as storages are handed them and as tests use them.
+export { planDeliveries } from "./plan.ts";
+export {
+  type Abilities,
+  type Admission,
+  admit,
+  canServe,
+  isFree,
+  type LaneDefinition,
+  type LaneState,
+} from "./lane.ts";
+export {
+  freshGate,
+  type Gate,
+  type GateDefinition,
+  type GateState,
+  opensAt,
+  pass,
+  pause,
+  type RateLimit,
+  room,
+  START_WITHIN_MS,
+} from "./gate.ts";
+export {
+  type Attempt,
+  type Claim,
+  type Delivery,
+  type DeliveryStatus,
+  type Flight,
+  isSuspect,
+  lapse,
+  MAX_LAPSES,
+  type NewDelivery,
+  type Next,
+  SUSPECT_LAPSES,
+} from "./delivery.ts";
+export { type Decision, decide, FREE_THROTTLES, type RetryPolicy, standardRetry } from "./retry.ts";
+
+// The other ports.
+export type {
+  Appended,
+  Apply,
+  Backlog,
+  Candidate,
+  ClaimRequest,
+  ClaimResult,
+  ClaimRules,
+  FlightTerms,
+  HistoryReader,
+  PageOf,
+  PageRequest,
+  Plan,
+  PlannedDelivery,
+  RedeliverRequest,
+  RedeliverResult,
+  Reference,
+  RouteInput,
+  RoutePlan,
+  RouteRequest,
+  RouteResult,
+  SettleChange,
+  Settlement,
+  SettleResult,
+  SettleState,
+  Storage,
+  SubscriptionFindings,
+  SubscriptionStore,
+  Unrouted,
+} from "./storage.ts";
+export { inProcessTransport, type Transport, type TransportListener } from "./transport.ts";
+export { nodeSystem, type System, uuidv7 } from "./system.ts";
+export type { Logger } from "./logger.ts";
+export {
+  type ErrorCode,
+  type Issue,
+  type IssueCode,
+  isPosthornError,
+  PosthornError,
+} from "./errors.ts";

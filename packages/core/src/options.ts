@@ -1,0 +1,180 @@
+import type { Catalog, EventType } from "./catalog.ts";
+import { ABORT_GRACE_MS } from "./deliver.ts";
+import { PosthornError } from "./errors.ts";
+import type { Handler } from "./handler.ts";
+import type { Logger } from "./logger.ts";
+import { type RetryPolicy, standardRetry } from "./retry.ts";
+import type { EncryptionKey } from "./secrets.ts";
+import type { Storage } from "./storage.ts";
+import type { System } from "./system.ts";
+import type { Transport } from "./transport.ts";
+
+export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = never> {
+  readonly catalog: C;
+  /** The durable truth. The bus does not close it: who opens it closes it. */
+  readonly storage: Storage<Tx>;
+  readonly handlers: readonly H[];
+  /** Connects processes. Default: nothing beyond this bus. The bus does not close it. */
+  readonly transport?: Transport | undefined;
+  /** Seal subscriptions' secrets: the first seals, all open. Required to store any secret. */
+  readonly encryptionKeys?: readonly EncryptionKey[] | undefined;
+  /** Of pino's shape. Default: silent. */
+  readonly logger?: Logger | undefined;
+  /** How many deliveries this process has in flight at most, 1 to 10,000. Default 50. */
+  readonly concurrency?: number | undefined;
+  /** How long one delivery may take, for handlers that do not say. Milliseconds, default 15,000. */
+  readonly handlerTimeoutMs?: number | undefined;
+  /**
+   * How long a delivery belongs to a process that went silent. Milliseconds, default 60,000; at
+   * least 5 seconds longer than every handler's timeout.
+   */
+  readonly leaseMs?: number | undefined;
+  /** How long the dispatcher sleeps at most. Milliseconds, 10 to 86,400,000. Default 1,000. */
+  readonly pollMs?: number | undefined;
+  /** When to try again, for handlers that do not say. Default: {@link standardRetry}. */
+  readonly retry?: RetryPolicy | undefined;
+  /**
+   * How long events, with deliveries and attempts that have ended, are kept. Milliseconds,
+   * default 30 days; at least as long as the longest `maxAgeMs` of a retry policy.
+   */
+  readonly retentionMs?: number | undefined;
+  /** Time, chance and ids. For tests and simulations. Default: the real ones. */
+  readonly system?: System | undefined;
+}
+
+/** The options with every default in place, checked. */
+export interface ResolvedOptions {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly pollMs: number;
+  readonly retentionMs: number;
+  /** The longest that any delivery may wait. */
+  readonly maxAgeMs: number;
+  timeoutOf(handler: Handler): number;
+  retryOf(handler: Handler | undefined): RetryPolicy;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const LEASE_MARGIN_MS = 5_000;
+const storageMethods = [
+  "append",
+  "route",
+  "claim",
+  "settle",
+  "release",
+  "send",
+  "redeliver",
+  "cancel",
+  "sweep",
+  "prune",
+  "backlog",
+  "close",
+] as const;
+
+/** @throws PosthornError `invalid_options`, naming the option, its value and what it may be. */
+export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
+  options: EventBusOptions<C, H, Tx>,
+): ResolvedOptions {
+  checkCatalog(options.catalog);
+  checkStorage(options.storage);
+  const handlers = checkHandlers(options.handlers);
+
+  const concurrency = integer("concurrency", options.concurrency ?? 50, 1, 10_000);
+  const pollMs = integer("pollMs", options.pollMs ?? 1_000, 10, DAY_MS);
+  const timeoutMs = integer("handlerTimeoutMs", options.handlerTimeoutMs ?? 15_000, 10, DAY_MS);
+  const retry = checkRetry("retry", options.retry ?? standardRetry);
+  const timeoutOf = (handler: Handler): number => handler.timeoutMs ?? timeoutMs;
+  const retryOf = (handler: Handler | undefined): RetryPolicy => handler?.retry ?? retry;
+
+  const longestTimeout = Math.max(timeoutMs, ...[...handlers.values()].map(timeoutOf));
+  const leaseMs = integer(
+    "leaseMs",
+    options.leaseMs ?? Math.max(60_000, 2 * longestTimeout),
+    1,
+    DAY_MS,
+  );
+  if (leaseMs < longestTimeout + LEASE_MARGIN_MS + ABORT_GRACE_MS) {
+    throw invalid(
+      `leaseMs is ${leaseMs}, too short for a handler that may take ${longestTimeout} ms: another process would deliver the same event meanwhile. Make it at least ${longestTimeout + LEASE_MARGIN_MS + ABORT_GRACE_MS}, or the handler's timeout shorter.`,
+    );
+  }
+  const maxAgeMs = Math.max(
+    retry.maxAgeMs,
+    ...[...handlers.values()].map((h) => retryOf(h).maxAgeMs),
+  );
+  const retentionMs = integer("retentionMs", options.retentionMs ?? 30 * DAY_MS, 1, 3_650 * DAY_MS);
+  if (retentionMs < maxAgeMs) {
+    throw invalid(
+      `retentionMs is ${retentionMs}, shorter than the ${maxAgeMs} ms for which a delivery may be retried. Make it longer, or the retry policy's maxAgeMs shorter.`,
+    );
+  }
+  return { handlers, concurrency, leaseMs, pollMs, retentionMs, maxAgeMs, timeoutOf, retryOf };
+}
+
+function checkCatalog(catalog: Catalog): void {
+  if (typeof catalog !== "object" || catalog === null) {
+    throw invalid("catalog is missing. Make one with defineCatalog().");
+  }
+  for (const [name, { schema, example }] of Object.entries<EventType>(catalog)) {
+    if (typeof schema?.["~standard"]?.validate !== "function") {
+      throw invalid(
+        `catalog.${name}.schema is not a Standard Schema (https://standardschema.dev). Use one of valibot, zod, arktype, …`,
+      );
+    }
+    if (example === undefined) continue;
+    const result = schema["~standard"].validate(example);
+    if (result instanceof Promise) result.catch(() => {});
+    else if (result.issues !== undefined) {
+      throw invalid(
+        `catalog.${name}.example is not valid: ${result.issues.map(({ message }) => message).join("; ")}.`,
+      );
+    }
+  }
+}
+
+function checkStorage(storage: Storage<never>): void {
+  const missing = storageMethods.filter((method) => typeof storage?.[method] !== "function");
+  if (missing.length > 0) {
+    throw invalid(
+      `storage is not a Storage: it lacks ${missing.join(", ")}. Pass what memoryStorage() or another storage package answers.`,
+    );
+  }
+}
+
+function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handler> {
+  const byType = new Map<string, Handler>();
+  for (const [index, handler] of handlers.entries()) {
+    const { type, timeoutMs, retry } = handler;
+    if (typeof type !== "string" || !/^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(type)) {
+      throw invalid(
+        `handlers[${index}].type is ${JSON.stringify(type)}. Use lower-case words joined by "_".`,
+      );
+    }
+    if (byType.has(type)) {
+      throw invalid(`handlers[${index}] has the type "${type}", which an earlier handler has too.`);
+    }
+    if (timeoutMs !== undefined) integer(`handlers[${index}].timeoutMs`, timeoutMs, 10, DAY_MS);
+    if (retry !== undefined) checkRetry(`handlers[${index}].retry`, retry);
+    byType.set(type, handler);
+  }
+  return byType;
+}
+
+function checkRetry(place: string, policy: RetryPolicy): RetryPolicy {
+  for (const [index, delay] of policy.delaysMs.entries()) {
+    integer(`${place}.delaysMs[${index}]`, delay, 1, 365 * DAY_MS);
+  }
+  if (!(policy.jitter >= 0 && policy.jitter <= 1)) {
+    throw invalid(`${place}.jitter is ${policy.jitter}. It must be between 0 and 1.`);
+  }
+  integer(`${place}.maxAgeMs`, policy.maxAgeMs, 1_000, 365 * DAY_MS);
+  return policy;
+}
+
+function integer(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw invalid(`${name} is ${String(value)}. It must be an integer from ${least} to ${most}.`);
+}
+
+const invalid = (message: string): PosthornError => new PosthornError("invalid_options", message);

@@ -1,0 +1,70 @@
+import { type Json, notJson } from "./event.ts";
+import type { Outcome } from "./handler.ts";
+import { describe, redact, safeText } from "./redact.ts";
+
+/** The most JSON that a handler may have remembered, in characters. */
+const LONGEST_JSON = 16_384;
+
+/**
+ * What a handler returned, as an outcome that is safe to record: exactly the known fields, secrets
+ * masked, texts and JSON bounded. Anything that is not an outcome becomes `failed`.
+ */
+export function toOutcome(returned: unknown, secrets: readonly string[]): Outcome {
+  try {
+    return read(returned as { [field: string]: unknown }, secrets);
+  } catch (error) {
+    return notAnOutcome(describe(error), secrets);
+  }
+}
+
+function read(returned: { [field: string]: unknown } | null, secrets: readonly string[]): Outcome {
+  if (typeof returned !== "object" || returned === null) {
+    return notAnOutcome(`it returned ${returned === null ? "null" : typeof returned}`, secrets);
+  }
+  const { type, gate, retryAfterMs } = returned;
+  const text = (value: unknown): string | undefined =>
+    typeof value === "string" ? safeText(value, secrets) : undefined;
+  const note = {
+    remedy: text(returned["remedy"]),
+    details: json(returned["details"], secrets),
+    state: json(returned["state"], secrets),
+  };
+  const reason = text(returned["reason"]) ?? "no reason was given";
+  switch (type) {
+    case "delivered":
+      return { type, ...note, warning: text(returned["warning"]) };
+    case "failed":
+      return { type, ...note, reason, retryAfterMs: milliseconds(retryAfterMs) };
+    case "throttled":
+      return {
+        type,
+        ...note,
+        reason,
+        retryAfterMs: milliseconds(retryAfterMs) ?? 0,
+        gate: typeof gate === "string" ? gate : undefined,
+      };
+    case "rejected":
+    case "gone":
+    case "unknown":
+      return { type, ...note, reason };
+    default:
+      return notAnOutcome(`it returned an object whose type is ${JSON.stringify(type)}`, secrets);
+  }
+}
+
+const notAnOutcome = (why: string, secrets: readonly string[]): Outcome => ({
+  type: "failed",
+  reason: safeText(`The handler did not report an outcome: ${why}`, secrets),
+  remedy:
+    "Handlers answer with delivered(), failed(), throttled(), rejected(), gone() or unknown().",
+});
+
+/** A copy of JSON with secrets masked; undefined for anything else, and for too much of it. */
+function json(value: unknown, secrets: readonly string[]): Json | undefined {
+  if (value === undefined || notJson(value, []) !== null) return undefined;
+  const text = redact(JSON.stringify(value), secrets);
+  return text.length > LONGEST_JSON ? undefined : JSON.parse(text);
+}
+
+const milliseconds = (value: unknown): number | undefined =>
+  typeof value === "number" && value >= 0 ? value : undefined;

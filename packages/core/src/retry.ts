@@ -1,0 +1,134 @@
+import type { Delivery, Next } from "./delivery.ts";
+import type { Outcome } from "./handler.ts";
+import type { SubscriptionStatus } from "./subscription.ts";
+
+/** When to try again after a failure, and when to stop. */
+export interface RetryPolicy {
+  /** Milliseconds between attempts: there is one attempt more than there are delays. */
+  readonly delaysMs: readonly number[];
+  /** Each delay is multiplied by a random factor in [1 - jitter, 1 + jitter). */
+  readonly jitter: number;
+  /** A delivery older than this many milliseconds is not tried again. */
+  readonly maxAgeMs: number;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/**
+ * The schedule that Standard Webhooks 1.0 recommends ("Deliverability and reliability"): ten
+ * attempts over about 75 hours. The age limit ends what throttles and outages hold back for longer.
+ */
+export const standardRetry: RetryPolicy = {
+  delaysMs: [
+    5 * SECOND,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * HOUR,
+    5 * HOUR,
+    10 * HOUR,
+    14 * HOUR,
+    20 * HOUR,
+    24 * HOUR,
+  ],
+  jitter: 0.2,
+  maxAgeMs: 7 * 24 * HOUR,
+};
+
+/** A destination may throttle a delivery this often before throttles count as attempts. */
+export const FREE_THROTTLES = 20;
+const LONGEST_WIDENED_PAUSE_MS = 15 * MINUTE;
+const LONGEST_RETRY_AFTER_MS = HOUR;
+const SHORTEST_PAUSE_MS = SECOND;
+/** Time for a request that may have been received to show its effect before it is repeated. */
+const SHORTEST_DELAY_AFTER_UNKNOWN_MS = 30 * SECOND;
+
+/** What follows from one outcome. */
+export interface Decision {
+  readonly next: Next;
+  /** Does the attempt count against the schedule? */
+  readonly counted: boolean;
+  /** Close this gate (by its name) until then, for every lane. */
+  readonly pause: { readonly gate: string; readonly until: number } | null;
+  /** Switch the subscription off, for this reason. */
+  readonly disable: string | null;
+  /** What the outcome says about the destination; null if nothing. */
+  readonly standing: { readonly status: SubscriptionStatus; readonly detail: string | null } | null;
+}
+
+/**
+ * The whole retry policy: what follows from one outcome, at `now` (epoch milliseconds), with a
+ * `random` number in [0, 1) drawn once per settlement. Pure.
+ */
+export function decide(
+  outcome: Outcome,
+  delivery: Pick<Delivery, "attempts" | "throttles" | "createdAt">,
+  policy: RetryPolicy,
+  now: number,
+  random: number,
+): Decision {
+  const attempts = delivery.attempts + 1;
+  const detail = outcome.type === "delivered" ? (outcome.warning ?? null) : explain(outcome);
+  const decision = (next: Next, more: Partial<Decision> = {}): Decision => ({
+    next,
+    counted: true,
+    pause: null,
+    disable: null,
+    standing: { status: next.status === "waiting" ? "warning" : "error", detail },
+    ...more,
+  });
+  const again = (dueAt: number, reason: string, more: Partial<Decision> = {}): Decision => {
+    const spent = more.counted === false ? {} : { attempts };
+    if (dueAt - delivery.createdAt > policy.maxAgeMs) {
+      return decision({ status: "dead", reason: `expired: ${reason}`, ...spent }, more);
+    }
+    return decision({ status: "waiting", dueAt: Math.ceil(dueAt), reason, ...spent }, more);
+  };
+  const retry = (reason: string, atLeastMs: number): Decision => {
+    const delay = policy.delaysMs[attempts - 1];
+    if (delay === undefined) return decision({ status: "dead", reason, attempts });
+    const jittered = delay * (1 + policy.jitter * (random * 2 - 1));
+    return again(now + Math.max(jittered, atLeastMs), reason);
+  };
+
+  switch (outcome.type) {
+    case "delivered":
+      return decision(
+        { status: "delivered", attempts },
+        { standing: { status: outcome.warning === undefined ? "ok" : "warning", detail } },
+      );
+    case "failed":
+      return retry(outcome.reason, clamp(outcome.retryAfterMs ?? 0, 0, LONGEST_RETRY_AFTER_MS));
+    case "unknown":
+      return retry(outcome.reason, SHORTEST_DELAY_AFTER_UNKNOWN_MS);
+    case "throttled": {
+      const throttles = delivery.throttles + 1;
+      const counted = throttles > FREE_THROTTLES;
+      const asked = clamp(outcome.retryAfterMs, SHORTEST_PAUSE_MS, LONGEST_RETRY_AFTER_MS);
+      const widened = Math.min(asked * 2 ** (throttles - 1), LONGEST_WIDENED_PAUSE_MS);
+      const until = now + Math.max(asked, widened);
+      const pause = outcome.gate === undefined ? null : { gate: outcome.gate, until };
+      if (counted && policy.delaysMs[attempts - 1] === undefined) {
+        return decision({ status: "dead", reason: outcome.reason, attempts, throttles }, { pause });
+      }
+      const decided = again(until, outcome.reason, { counted, pause, standing: null });
+      return { ...decided, next: { ...decided.next, throttles } };
+    }
+    case "rejected":
+      return decision(
+        { status: "dead", reason: outcome.reason, attempts },
+        { standing: { status: "warning", detail } },
+      );
+    case "gone":
+      return decision({ status: "dead", reason: outcome.reason, attempts }, { disable: detail });
+  }
+}
+
+/** A reason with its remedy, as one text for people. */
+const explain = ({ reason, remedy }: { reason: string; remedy?: string | undefined }): string =>
+  remedy === undefined ? reason : `${reason}. ${remedy}`;
+
+/** Not-a-number counts as the least. */
+const clamp = (value: number, least: number, most: number): number =>
+  value >= least ? Math.min(value, most) : least;

@@ -1,0 +1,374 @@
+import type {
+  Attempt,
+  Claim,
+  Delivery,
+  DeliveryStatus,
+  Flight,
+  NewDelivery,
+  Next,
+} from "./delivery.ts";
+import type { Json, NewEvent, StoredEvent } from "./event.ts";
+import type { GateState } from "./gate.ts";
+import type { Abilities, Admission, LaneDefinition, LaneState } from "./lane.ts";
+import type { SubscriptionRecord, SubscriptionStatus } from "./subscription.ts";
+
+/**
+ * The durable truth. Everything else may be lost; what a storage has acknowledged may not.
+ *
+ * Each method is one transaction, and a verb of the domain: no caller composes two. Rules are
+ * handed in as pure functions and run under the storage's locks; a storage decides nothing and
+ * owns no clock. Instants are integer epoch milliseconds. Memory is this contract in code, and
+ * every sentence below is a case of the published suite (`storageContract`).
+ *
+ * What comes out is never what went in by reference: callers cannot change the truth by mutation.
+ * Every method may be called from any number of processes at once.
+ */
+export interface Storage<Tx = never> {
+  /**
+   * Adds events, each with a marker that says "not routed yet", in the order given; all or none.
+   *
+   * - An event whose id is already stored is not added again, nor marked again: an append whose
+   *   answer was lost can be repeated.
+   * - An event whose idempotency key its organization has used answers the earlier event, with
+   *   `repeated: true`, and adds nothing; also within one call.
+   * - With `tx`, it happens on the host's connection and becomes visible when the host commits;
+   *   a rollback leaves nothing. A `tx` that this storage does not know, or that is not an open
+   *   transaction, throws `unknown_transaction` before anything is written.
+   */
+  append(events: readonly NewEvent[], tx?: Tx): Promise<readonly Appended[]>;
+
+  /** The same, synchronously, where the host's driver is synchronous. */
+  appendSync?(events: readonly NewEvent[], tx: Tx): readonly Appended[];
+
+  /**
+   * Takes unrouted events in the order of their commits, asks `plan` which deliveries they owe,
+   * and stores the answer.
+   *
+   * - An event is routed once, whatever the number of routers; a crash before the commit leaves
+   *   it unrouted.
+   * - `plan` gets the events with every subscription of their organizations as of now, disabled
+   *   ones too (deleted ones not), their lanes and gates. It may be called more than once.
+   * - An event that the plan answers with a cursor stays unrouted, and is given again with it.
+   * - Planned deliveries that start now are in flight when it returns, and are in `claims`; the
+   *   others wait, and their lanes know when they are due.
+   */
+  route(request: RouteRequest, plan: Plan): Promise<RouteResult>;
+
+  /**
+   * Takes due deliveries, lane by lane, as many as `rules.admit` lets through their gates.
+   *
+   * - First, flights whose lease is over end as lapses: `rules.lapse` says what becomes of each.
+   * - A delivery is in at most one flight. Its token is the request's.
+   * - At most `slots` in all and `perLane` of one lane; only lanes that are not parked and that
+   *   the request's abilities can serve.
+   * - Deliveries with two or more lapses are suspects: claimed only with `alone`, one at a time
+   *   and nothing else with it. `suspects` tells that some are due.
+   * - Lanes whose delivery is due earliest come first; one lane's backlog never keeps another
+   *   lane's first delivery out.
+   * - `nextDueAt` is the earliest instant at which a claim with the same abilities can find
+   *   something, leases in flight included; null if there is nothing to wait for.
+   */
+  claim(request: ClaimRequest, rules: ClaimRules): Promise<ClaimResult>;
+
+  /**
+   * Records attempts and ends their flights, each as `apply` decides under the lock.
+   *
+   * - Accepted only while the delivery is in flight with that token: answers `settled`.
+   * - A repeat of an accepted settlement answers `repeated` and changes nothing.
+   * - Anything else answers `late`: the attempt is kept, marked late, and changes nothing more.
+   * - Attempt, delivery, gates and subscription change together or not at all.
+   * - One settlement that cannot be recorded does not keep others from it.
+   */
+  settle(settlements: readonly Settlement[], apply: Apply): Promise<readonly SettleResult[]>;
+
+  /**
+   * Gives back deliveries that were not started: they wait again, due at `dueAt`, and nothing of
+   * them is spent. Releases of flights that are over change nothing.
+   */
+  release(flights: readonly Flight[], dueAt: number): Promise<void>;
+
+  readonly subscriptions: SubscriptionStore<Tx>;
+
+  readonly history: HistoryReader;
+
+  /**
+   * Adds an event and one delivery of it to one subscription, past all matching; the event is not
+   * routed. Answers false, and adds nothing, if the organization has no such subscription.
+   */
+  send(event: StoredEvent, delivery: NewDelivery): Promise<boolean>;
+
+  /**
+   * Adds a delivery that repeats one that has ended; both stay in the history.
+   * A pending one answers `pending`, a deleted subscription's `subscription_deleted`.
+   */
+  redeliver(request: RedeliverRequest): Promise<RedeliverResult>;
+
+  /**
+   * Ends a pending delivery without sending it. If it is in flight, its result comes late.
+   */
+  cancel(request: {
+    readonly organization: string;
+    readonly deliveryId: string;
+    readonly reason: string;
+    readonly now: number;
+  }): Promise<"canceled" | "not_pending" | "not_found">;
+
+  /**
+   * Bounded housekeeping: cancels what still waits for deleted subscriptions, removes those that
+   * nothing waits for, and ends parked deliveries created before `expireBefore`. Answers how many rows
+   * it changed; less than `max` means that it is done.
+   */
+  sweep(request: {
+    readonly now: number;
+    readonly expireBefore: number;
+    readonly max: number;
+  }): Promise<number>;
+
+  /**
+   * Forgets at most `max` events published before `before` whose deliveries have all ended (and
+   * that are routed), with these deliveries and their attempts. Answers how many.
+   */
+  prune(request: { readonly before: number; readonly max: number }): Promise<number>;
+
+  /** What is waiting. Counts above 10,000 may be given as 10,000. */
+  backlog(now: number): Promise<Backlog>;
+
+  /** The storage's own clock, where processes that share it can have different ones. */
+  clock?(): Promise<number>;
+
+  /** Releases connections. What is in flight lapses. Closing twice is closing once. */
+  close(): Promise<void>;
+}
+
+export interface Appended {
+  /** What is stored: the event given, or the earlier one with its idempotency key. */
+  readonly event: StoredEvent;
+  readonly repeated: boolean;
+}
+
+/** On what terms deliveries are taken into flight. */
+export interface FlightTerms extends Abilities {
+  readonly now: number;
+  /** Names the flights that the request begins. Used for one request only. */
+  readonly token: string;
+  readonly leaseMs: number;
+  /** How many the process can start at once. */
+  readonly slots: number;
+  /** How many of them may be of one lane. */
+  readonly perLane: number;
+}
+
+export interface RouteRequest extends FlightTerms {
+  readonly maxEvents: number;
+  readonly maxDeliveries: number;
+}
+
+/** An event that is being routed. */
+export interface Unrouted {
+  readonly event: StoredEvent;
+  /** The last subscription (by id) that an earlier route transaction dealt with. */
+  readonly after: string | null;
+}
+
+/** A subscription that an event might be owed to. */
+export interface Candidate {
+  readonly subscription: SubscriptionRecord;
+  readonly lane: LaneState;
+  readonly gates: readonly GateState[];
+}
+
+export interface RouteInput {
+  readonly request: RouteRequest;
+  readonly events: readonly Unrouted[];
+  /** The organization's subscriptions, in the order of their ids. */
+  candidates(organization: string): readonly Candidate[];
+}
+
+export interface PlannedDelivery extends NewDelivery {
+  /** `start`: in flight at once. A reason: dead from the start. */
+  readonly state: "wait" | "start" | { readonly deadReason: string };
+}
+
+export interface RoutePlan {
+  readonly deliveries: readonly PlannedDelivery[];
+  /** Events that owe more than fits: the last subscription dealt with, by event id. */
+  readonly cursors: ReadonlyMap<string, string>;
+}
+
+/** Which deliveries the events owe, and which of them start at once. Pure. */
+export type Plan = (input: RouteInput) => RoutePlan;
+
+export interface RouteResult {
+  readonly claims: readonly Claim[];
+  /** The events that were routed to the end and that no publisher has announced. */
+  readonly unannounced: readonly StoredEvent[];
+  /** How many events it worked on. */
+  readonly events: number;
+  /** How many deliveries it made. */
+  readonly deliveries: number;
+}
+
+export interface ClaimRequest extends FlightTerms {
+  /** Take one suspect, or nothing. */
+  readonly alone: boolean;
+}
+
+export interface ClaimRules {
+  admit(gates: readonly GateState[], now: number, wanted: number): Admission;
+  lapse(delivery: Delivery, now: number): Next;
+}
+
+export interface ClaimResult {
+  readonly claims: readonly Claim[];
+  readonly nextDueAt: number | null;
+  readonly suspects: boolean;
+  /** Deliveries whose flight ended as a lapse. */
+  readonly lapsed: readonly Delivery[];
+}
+
+/** The end of one flight, as the process that flew it reports it. */
+export interface Settlement extends Flight {
+  /** The attempt; whether it counts is for `apply` to say. */
+  readonly attempt: Omit<Attempt, "counted" | "late">;
+  /**
+   * Nothing but this delivery changes: it was delivered, and neither gate, subscription nor state
+   * has anything to learn. The storage then need not read or lock them.
+   */
+  readonly plain: boolean;
+}
+
+/** What `apply` sees of the truth, under the lock. */
+export interface SettleState {
+  readonly delivery: Delivery;
+  /** Null once it is deleted. Not read for a plain settlement: null as well. */
+  readonly subscription: SubscriptionRecord | null;
+  readonly gates: readonly GateState[];
+}
+
+/** What changes when a flight settles; what is absent stays. */
+export interface SettleChange {
+  readonly next: Next;
+  readonly counted: boolean;
+  readonly gates?: readonly GateState[];
+  readonly subscription?: SubscriptionFindings;
+}
+
+/** What Posthorn finds out about a subscription; the customer's own fields are not among it. */
+export interface SubscriptionFindings {
+  readonly status?: SubscriptionStatus;
+  readonly statusDetail?: string | null;
+  readonly statusCheckedAt?: number;
+  /** Switches it off, and parks its lane. */
+  readonly disabledReason?: string;
+  readonly state?: Json;
+}
+
+/** What follows from a settlement. Pure: it may be called more than once. */
+export type Apply = (settlement: Settlement, state: SettleState) => SettleChange;
+
+export type SettleResult = "settled" | "repeated" | "late";
+
+/** Subscriptions, scoped by organization: a foreign one does not exist. */
+export interface SubscriptionStore<Tx = never> {
+  /** Adds a subscription with its lane, in the host's transaction if `tx` is given. */
+  create(record: SubscriptionRecord, lane: LaneDefinition, tx?: Tx): Promise<void>;
+
+  get(reference: Reference, tx?: Tx): Promise<SubscriptionRecord | null>;
+
+  list(request: PageRequest): Promise<PageOf<SubscriptionRecord>>;
+
+  /**
+   * Replaces the record and its lane's definition, if the stored version is still `record.version
+   * - 1`; answers false otherwise, and if it is gone. What waits in the lane stays, and is due
+   * when it was.
+   */
+  update(record: SubscriptionRecord, lane: LaneDefinition, tx?: Tx): Promise<boolean>;
+
+  /**
+   * Takes the subscription out of sight and out of matching at once; its deliveries stay in the
+   * history, and those that wait are canceled here or by `sweep`. Answers false if it is gone.
+   */
+  delete(reference: Reference, now: number, tx?: Tx): Promise<boolean>;
+
+  /** Records findings, if the version is still the one given. */
+  report(
+    reference: Reference & { readonly version: number },
+    findings: SubscriptionFindings,
+  ): Promise<void>;
+
+  /**
+   * Subscriptions of any organization whose secrets need another key than `keyId`, ids above
+   * `after`, in the order of ids.
+   */
+  sealedOtherwise(request: {
+    readonly keyId: string;
+    readonly after: string | null;
+    readonly limit: number;
+  }): Promise<readonly SubscriptionRecord[]>;
+}
+
+export interface Reference {
+  readonly organization: string;
+  readonly id: string;
+}
+
+/** A page in descending order of ids: newest first. */
+export interface PageRequest {
+  readonly organization: string;
+  /** At most this many. */
+  readonly limit: number;
+  /** Only ids below this one: the page that follows it. */
+  readonly after?: string | undefined;
+  /** Only ids above this one: the page that precedes it (the `limit` ids nearest to it). */
+  readonly before?: string | undefined;
+}
+
+export interface PageOf<Item> {
+  readonly items: readonly Item[];
+  /** Is there anything older than the page? */
+  readonly older: boolean;
+  /** Is there anything newer? */
+  readonly newer: boolean;
+}
+
+/** What happened, scoped by organization. */
+export interface HistoryReader {
+  event(reference: Reference): Promise<StoredEvent | null>;
+  events(
+    request: PageRequest & { readonly type?: string | undefined },
+  ): Promise<PageOf<StoredEvent>>;
+  delivery(reference: Reference): Promise<Delivery | null>;
+  deliveries(
+    request: PageRequest & {
+      readonly subscriptionId?: string | undefined;
+      readonly eventId?: string | undefined;
+      readonly status?: DeliveryStatus | undefined;
+    },
+  ): Promise<PageOf<Delivery>>;
+  /** The attempts of a delivery, oldest first; none for a foreign one. */
+  attempts(reference: Reference): Promise<readonly Attempt[]>;
+}
+
+export interface RedeliverRequest extends Reference {
+  /** The id of the new delivery. */
+  readonly newId: string;
+  readonly now: number;
+}
+
+export type RedeliverResult = "created" | "not_found" | "pending" | "subscription_deleted";
+
+/** What is waiting in a storage, for health checks. */
+export interface Backlog {
+  /** Events not routed yet. */
+  readonly unrouted: number;
+  readonly inFlight: number;
+  /** Waiting deliveries by what it takes to deliver them. */
+  readonly waiting: readonly {
+    readonly handlerType: string;
+    readonly keyId: string | null;
+    readonly count: number;
+    readonly oldestDueAt: number;
+  }[];
+  /** Deliveries that wait in parked lanes; not in `waiting`. */
+  readonly parked: number;
+}

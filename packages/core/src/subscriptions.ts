@@ -1,0 +1,457 @@
+import type { Catalog } from "./catalog.ts";
+import type { Clock } from "./clock.ts";
+import {
+  changeConfiguration,
+  maskConfiguration,
+  openConfiguration,
+  type PlainConfiguration,
+  parseConfiguration,
+  refuseMasks,
+  sealConfiguration,
+} from "./configuration.ts";
+import type { Delivery } from "./delivery.ts";
+import { type Issue, issuesError, PosthornError } from "./errors.ts";
+import { notJson } from "./event.ts";
+import type { Handler, Verification } from "./handler.ts";
+import type { LaneDefinition } from "./lane.ts";
+import type { LifecycleEmitter } from "./lifecycle.ts";
+import type { Logger } from "./logger.ts";
+import { organizationProblem } from "./organization.ts";
+import { type Page, type PageOptions, pageRequest, toPage } from "./page.ts";
+import { patternProblem } from "./pattern.ts";
+import { describe } from "./redact.ts";
+import { type Keyring, sealedWith } from "./secrets.ts";
+import type { Reference, Storage } from "./storage.ts";
+import type {
+  Subscription,
+  SubscriptionChanges,
+  SubscriptionInput,
+  SubscriptionRecord,
+} from "./subscription.ts";
+import { closest } from "./suggest.ts";
+import type { System } from "./system.ts";
+
+/** An organization's subscriptions. A foreign organization's do not exist for it. */
+export interface Subscriptions<C extends Catalog, H extends Handler, Tx = never> {
+  /**
+   * Adds a subscription, after asking its handler to verify it. With `tx` nothing is asked: no
+   * request is made inside a host's transaction, and its status stays `unverified`.
+   *
+   * @throws PosthornError `invalid_subscription`, `unknown_event_type`, `unknown_handler_type`,
+   * `invalid_configuration`, `handler_refused`, `missing_encryption_key`. Nothing is written then.
+   */
+  create(input: SubscriptionInput<C, H>, options?: WriteOptions<Tx>): Promise<Subscription>;
+
+  /** @throws PosthornError `not_found` */
+  get(reference: Reference): Promise<Subscription>;
+
+  /** Newest first. @throws PosthornError `invalid_page` */
+  list(options: { readonly organization: string } & PageOptions): Promise<Page<Subscription>>;
+
+  /**
+   * Changes what is given; the result is checked as a whole. Switching it on again clears
+   * `disabledReason`, and what was kept meanwhile is delivered.
+   *
+   * @throws PosthornError as `create`; also `not_found`, and `conflict` if it changes faster than
+   * this update can be applied.
+   */
+  update(
+    reference: Reference,
+    changes: SubscriptionChanges<C, H>,
+    options?: WriteOptions<Tx>,
+  ): Promise<Subscription>;
+
+  /** Ends it: what is pending is canceled, its history stays. @throws PosthornError `not_found` */
+  delete(reference: Reference, options?: WriteOptions<Tx>): Promise<void>;
+
+  /**
+   * Delivers an event of the reserved type `webhook_test` to it, whatever its event types, and
+   * answers the delivery, which is on its way. @throws PosthornError `not_found`
+   */
+  test(reference: Reference): Promise<Delivery>;
+}
+
+export interface WriteOptions<Tx> {
+  /** The host's open transaction. */
+  readonly tx?: Tx | undefined;
+}
+
+const LONGEST_NAME = 256;
+const MOST_EVENT_TYPES = 100;
+const VERIFY_WITHIN_MS = 10_000;
+const UPDATE_TRIES = 5;
+
+export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(options: {
+  readonly catalog: C;
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly storage: Storage<Tx>;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly system: System;
+  readonly lifecycle: LifecycleEmitter;
+  readonly logger: Logger;
+  onSent(): void;
+}): Subscriptions<C, H, Tx> & { reseal(): Promise<{ readonly resealed: number }> } {
+  const { catalog, handlers, storage, keyring, clock, system, lifecycle, logger } = options;
+  const names = Object.keys(catalog);
+
+  function handlerOf(type: unknown): Handler {
+    const handler = typeof type === "string" ? handlers.get(type) : undefined;
+    if (handler !== undefined) return handler;
+    const known = [...handlers.keys()];
+    const suggestion = typeof type === "string" ? closest(type, known) : null;
+    const message = `Unknown type ${JSON.stringify(type)}. ${suggestion === null ? "" : `Did you mean "${suggestion}"? `}Known: ${known.join(", ") || "none"}.`;
+    throw new PosthornError("unknown_handler_type", message, {
+      issues: [{ path: ["type"], message, code: "unknown_handler_type" }],
+    });
+  }
+
+  async function load({ organization, id }: Reference, tx?: Tx): Promise<SubscriptionRecord> {
+    const record = await storage.subscriptions.get({ organization, id }, tx);
+    if (record === null) throw notFound("subscription", id);
+    return record;
+  }
+
+  /** What is stored of a configuration that its handler accepts, and the lane it makes. */
+  async function prepare(
+    handler: Handler,
+    plain: PlainConfiguration,
+    subscription: Pick<Subscription, "id" | "organization" | "enabled">,
+  ): Promise<{
+    readonly parsed: unknown;
+    readonly stored: Pick<SubscriptionRecord, "configuration" | "secrets">;
+    readonly lane: LaneDefinition;
+  }> {
+    const { id: subscriptionId, organization, enabled } = subscription;
+    const parsed: unknown = await parseConfiguration(handler, plain);
+    const stored = sealConfiguration(handler, plain, { organization, subscriptionId }, keyring);
+    const lane = laneOf(handler, parsed, organization, stored.secrets, !enabled);
+    return { parsed, stored, lane };
+  }
+
+  function laneOf(
+    handler: Handler,
+    parsed: unknown,
+    organization: string,
+    secrets: SubscriptionRecord["secrets"],
+    parked: boolean,
+  ): LaneDefinition {
+    const gates = (handler.gates?.(parsed) ?? []).map((gate) => ({
+      id: keyring.gateId(organization, handler.type, gate),
+      name: gate.name,
+      limit:
+        gate.limit === undefined || gate.perMs === undefined
+          ? null
+          : { limit: gate.limit, perMs: gate.perMs, burst: gate.burst },
+    }));
+    const [sealed] = Object.values(secrets);
+    return { gates, parked, keyId: sealed === undefined ? null : sealedWith(sealed) };
+  }
+
+  /** @throws PosthornError `handler_refused` */
+  async function verify(
+    handler: Handler,
+    parsed: unknown,
+    skip: boolean,
+  ): Promise<Pick<Subscription, "status" | "statusDetail" | "statusCheckedAt">> {
+    const unverified = (
+      statusDetail: string | null,
+    ): Pick<Subscription, "status" | "statusDetail" | "statusCheckedAt"> => ({
+      status: "unverified",
+      statusDetail,
+      statusCheckedAt: null,
+    });
+    if (handler.verify === undefined || skip) return unverified(null);
+    const verification = await askToVerify(handler, parsed);
+    switch (verification?.status) {
+      case "refused":
+        throw issuesError(
+          "handler_refused",
+          `Type "${handler.type}" refused the configuration`,
+          verification.issues.map(({ key, message }) => ({
+            path: ["configuration", key],
+            message,
+            code: "invalid",
+          })),
+        );
+      case "ok":
+        return { status: "ok", statusDetail: null, statusCheckedAt: clock.now() };
+      case "warning":
+        return {
+          status: "warning",
+          statusDetail: verification.detail,
+          statusCheckedAt: clock.now(),
+        };
+      default:
+        return unverified(verification?.detail ?? null);
+    }
+  }
+
+  /** Null if the handler failed or took too long: trouble on the way never blocks saving. */
+  async function askToVerify(handler: Handler, parsed: unknown): Promise<Verification | null> {
+    const deadline = new AbortController();
+    const answered = new AbortController();
+    const verification = (async () =>
+      handler.verify?.(parsed, { signal: deadline.signal, logger }) ?? null)().catch(
+      (error: unknown) => {
+        logger.warn({ type: handler.type, error: describe(error) }, "A handler's verify failed.");
+        return null;
+      },
+    );
+    const timeout = system.sleep(VERIFY_WITHIN_MS, answered.signal).then(() => {
+      deadline.abort();
+      return null;
+    });
+    const first = await Promise.race([verification, timeout]);
+    answered.abort();
+    return first;
+  }
+
+  return {
+    create: async (input, { tx } = {}) => {
+      const { organization, name, eventTypes, type, configuration, enabled = true } = input;
+      const handler = handlerOf(type);
+      refuse([
+        ...organizationIssues(organization),
+        ...nameIssues(name),
+        ...eventTypesIssues(eventTypes, names),
+        ...enabledIssues(enabled),
+        ...configurationIssues(configuration),
+      ]);
+      const plain = configuration as PlainConfiguration;
+      refuseMasks(handler, plain);
+      const id = system.id();
+      const { parsed, stored, lane } = await prepare(handler, plain, { id, organization, enabled });
+      const now = clock.now();
+      const record: SubscriptionRecord = {
+        id,
+        organization,
+        name,
+        eventTypes: [...eventTypes],
+        type,
+        ...stored,
+        enabled,
+        disabledReason: null,
+        ...(await verify(handler, parsed, tx !== undefined)),
+        state: null,
+        version: 1,
+        createdAt: now,
+        updatedAt: now,
+      };
+      await storage.subscriptions.create(record, lane, tx);
+      const subscription = shown(record);
+      lifecycle.emit("subscription.created", { subscription });
+      return subscription;
+    },
+
+    get: async (reference) => shown(await load(reference)),
+
+    list: async ({ organization, ...page }) =>
+      toPage(await storage.subscriptions.list(pageRequest(organization, page)), shown),
+
+    update: async (reference, changes, { tx } = {}) => {
+      for (let tries = 0; tries < UPDATE_TRIES; tries += 1) {
+        const current = await load(reference, tx);
+        const handler = handlerOf(current.type);
+        const { name = current.name, enabled = current.enabled } = changes;
+        const { eventTypes = current.eventTypes } = changes;
+        refuse([
+          ...nameIssues(name),
+          ...(changes.eventTypes === undefined ? [] : eventTypesIssues(eventTypes, names)),
+          ...enabledIssues(enabled),
+          ...(changes.configuration === undefined
+            ? []
+            : configurationIssues(changes.configuration)),
+        ]);
+        const opened = openConfiguration(current, keyring);
+        const plain =
+          changes.configuration === undefined
+            ? opened
+            : changeConfiguration(
+                handler,
+                opened,
+                changes.configuration as PlainConfiguration,
+                changes.replaceConfiguration ?? false,
+              );
+        refuseMasks(handler, plain);
+        const reconfigured = JSON.stringify(plain) !== JSON.stringify(opened);
+        const next = { id: current.id, organization: current.organization, enabled };
+        const { parsed, stored, lane } = await prepare(handler, plain, next);
+        const reEnabled = enabled && !current.enabled;
+        const record: SubscriptionRecord = {
+          ...current,
+          name,
+          eventTypes: [...eventTypes],
+          enabled,
+          disabledReason: enabled ? null : current.disabledReason,
+          ...(reconfigured
+            ? { ...stored, state: null, ...(await verify(handler, parsed, tx !== undefined)) }
+            : reEnabled
+              ? { status: "unverified", statusDetail: null, statusCheckedAt: null }
+              : {}),
+          version: current.version + 1,
+          updatedAt: clock.now(),
+        };
+        const kept = reconfigured
+          ? lane
+          : laneOf(handler, parsed, current.organization, current.secrets, !enabled);
+        if (await storage.subscriptions.update(record, kept, tx)) {
+          const subscription = shown(record);
+          lifecycle.emit("subscription.updated", { subscription });
+          if (reEnabled) options.onSent();
+          return subscription;
+        }
+      }
+      throw new PosthornError(
+        "conflict",
+        `Subscription ${reference.id} is being changed by others. Try again.`,
+      );
+    },
+
+    delete: async ({ organization, id }, { tx } = {}) => {
+      const deleted = await storage.subscriptions.delete({ organization, id }, clock.now(), tx);
+      if (!deleted) throw notFound("subscription", id);
+      lifecycle.emit("subscription.deleted", { organization, id });
+    },
+
+    test: async (reference) => {
+      const { id: subscriptionId, organization, type, name } = await load(reference);
+      const now = clock.now();
+      const eventId = system.id();
+      const delivery = {
+        id: system.id(),
+        organization,
+        eventId,
+        eventType: "webhook_test",
+        subscriptionId,
+        handlerType: type,
+        createdAt: now,
+      };
+      const event = {
+        id: eventId,
+        type: "webhook_test",
+        organization,
+        occurredAt: now,
+        publishedAt: now,
+        actor: null,
+        trace: null,
+        payload: JSON.stringify({ webhook_id: subscriptionId, webhook_name: name }),
+      };
+      if (!(await storage.send(event, delivery))) throw notFound("subscription", subscriptionId);
+      options.onSent();
+      const sent = await storage.history.delivery({ organization, id: delivery.id });
+      if (sent === null) throw notFound("delivery", delivery.id);
+      return sent;
+    },
+
+    reseal: async () => {
+      const keyId = keyring.sealingId;
+      if (keyId === null) return { resealed: 0 };
+      let resealed = 0;
+      let after: string | null = null;
+      for (;;) {
+        const batch: readonly SubscriptionRecord[] = await storage.subscriptions.sealedOtherwise({
+          keyId,
+          after,
+          limit: 100,
+        });
+        for (const record of batch) resealed += (await resealOne(record)) ? 1 : 0;
+        const last = batch.at(-1);
+        if (last === undefined) return { resealed };
+        after = last.id;
+      }
+    },
+  };
+
+  /** Seals a subscription's secrets anew; false if it was changed meanwhile, and so sealed anyway. */
+  async function resealOne(record: SubscriptionRecord): Promise<boolean> {
+    const handler = handlerOf(record.type);
+    const { stored, lane } = await prepare(handler, openConfiguration(record, keyring), record);
+    return storage.subscriptions.update(
+      { ...record, ...stored, version: record.version + 1 },
+      lane,
+    );
+  }
+}
+
+/** A record as the outside may see it. */
+function shown({
+  secrets,
+  state: _state,
+  version: _version,
+  ...rest
+}: SubscriptionRecord): Subscription {
+  const { configuration } = rest;
+  return { ...rest, configuration: maskConfiguration({ configuration, secrets }) };
+}
+
+export const notFound = (what: "subscription" | "event" | "delivery", id: string): PosthornError =>
+  new PosthornError(
+    "not_found",
+    `There is no ${what} ${JSON.stringify(id)} in this organization. Check the id and the organization.`,
+  );
+
+function refuse(issues: readonly Issue[]): void {
+  if (issues.length === 0) return;
+  const unknown = issues.every(({ code }) => code === "unknown_event_type");
+  throw issuesError(
+    unknown ? "unknown_event_type" : "invalid_subscription",
+    "Invalid subscription",
+    issues,
+  );
+}
+
+const issue = (path: Issue["path"], message: string, code: Issue["code"] = "invalid"): Issue => ({
+  path,
+  message,
+  code,
+});
+
+function organizationIssues(organization: unknown): readonly Issue[] {
+  const problem = organizationProblem(organization);
+  return problem === null ? [] : [issue(["organization"], problem)];
+}
+
+function nameIssues(name: unknown): readonly Issue[] {
+  const at = (message: string): readonly Issue[] => [issue(["name"], message)];
+  if (typeof name !== "string") return at("must be a string");
+  if (name.trim() === "") return [issue(["name"], "must not be empty", "empty")];
+  if (name.length > LONGEST_NAME) return at(`must have at most ${LONGEST_NAME} characters`);
+  if (!name.isWellFormed() || /\p{Cc}/u.test(name)) {
+    return at("must not contain control characters or lone surrogates");
+  }
+  return [];
+}
+
+function eventTypesIssues(given: unknown, names: readonly string[]): readonly Issue[] {
+  const path = ["eventTypes"];
+  if (!Array.isArray(given)) return [issue(path, "must be an array of event types")];
+  if (given.length === 0) {
+    return [
+      issue(path, `must name at least one event type; known: ${names.join(", ")}, *`, "empty"),
+    ];
+  }
+  if (given.length > MOST_EVENT_TYPES) {
+    return [issue(path, `must have at most ${MOST_EVENT_TYPES} entries`, "too_large")];
+  }
+  return given.flatMap((pattern: unknown, index): readonly Issue[] => {
+    const at = [...path, index];
+    if (typeof pattern !== "string") return [issue(at, "must be a string")];
+    if (given.indexOf(pattern) < index) {
+      return [issue(at, `${JSON.stringify(pattern)} is given twice`, "duplicate")];
+    }
+    const problem = patternProblem(pattern, names);
+    return problem === null ? [] : [issue(at, problem, "unknown_event_type")];
+  });
+}
+
+const enabledIssues = (enabled: unknown): readonly Issue[] =>
+  typeof enabled === "boolean" ? [] : [issue(["enabled"], "must be true or false")];
+
+function configurationIssues(configuration: unknown): readonly Issue[] {
+  if (typeof configuration !== "object" || configuration === null || Array.isArray(configuration)) {
+    return [issue(["configuration"], "must be an object")];
+  }
+  const found = notJson(configuration, ["configuration"]);
+  return found === null ? [] : [found];
+}

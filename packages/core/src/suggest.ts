@@ -1,0 +1,7 @@
+import { closestMatch } from "leven";
+
+/** The candidate that a typo most probably meant, or null if none is near. */
+export function closest(word: string, candidates: readonly string[]): string | null {
+  const maxDistance = Math.max(2, Math.floor(word.length / 4));
+  return closestMatch(word, [...candidates], { maxDistance }) ?? null;
+}
