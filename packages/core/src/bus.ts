@@ -2,7 +2,7 @@ import type { Catalog } from "./catalog.ts";
 import { storageClock } from "./clock.ts";
 import { createDeliver } from "./deliver.ts";
 import type { Attempt, Delivery, DeliveryStatus } from "./delivery.ts";
-import { createDispatcher } from "./dispatcher.ts";
+import { createDispatcher, type Drained } from "./dispatcher.ts";
 import { PosthornError } from "./errors.ts";
 import { type Event, parseEvent } from "./event.ts";
 import type { Handler } from "./handler.ts";
@@ -52,9 +52,10 @@ export interface EventBus<C extends Catalog, H extends Handler = Handler, Tx = n
    * Retries that are due later, and deliveries that a rate limit holds back, are left. Needs no
    * `start`, and may be called while started, and concurrently: for tests, cron jobs, scripts.
    *
+   * @returns when to drain again, if nothing is published meanwhile
    * @throws PosthornError `bus_stopped` after `stop`, and what the storage throws
    */
-  drain(): Promise<void>;
+  drain(): Promise<Drained>;
 
   /**
    * Stops claiming at once, lets handlers end within `deadlineMs` (default 10,000), aborts the

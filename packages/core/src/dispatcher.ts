@@ -45,12 +45,18 @@ export interface Dispatcher {
   /** A host's transaction will commit soon, without telling: looks again a few times. */
   expectCommit(): void;
   /** Delivers what is due, and resolves when nothing is and nothing is in flight. */
-  drain(): Promise<void>;
+  drain(): Promise<Drained>;
   /** Ends; see `EventBus.stop`. Stopping twice is stopping once. */
   stop(deadlineMs: number): Promise<void>;
   readonly state: "idle" | "running" | "stopped";
   /** Deliveries in flight in this process. */
   readonly inFlight: number;
+}
+
+/** How things stand after a drain. */
+export interface Drained {
+  /** When something will be due (epoch milliseconds); null if nothing waits for this process. */
+  readonly nextDueAt: number | null;
 }
 
 const MAX_EVENTS = 500;
@@ -260,7 +266,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         if (state === "stopped") throw stoppedError("drain");
         const { progressed, nextDueAt } = await turn();
         if (progressed || (nextDueAt !== null && nextDueAt <= clock.now())) continue;
-        if (inFlight() === 0) return;
+        if (inFlight() === 0) return { nextDueAt };
         await new Promise<void>((resolve) => {
           queue.addEventListener("next", () => resolve(), { once: true });
         });

@@ -24,6 +24,7 @@ export {
   type EventBus,
   type Events,
 } from "./bus.ts";
+export type { Drained } from "./dispatcher.ts";
 export type { EventBusOptions } from "./options.ts";
 
 // Publish and listen.

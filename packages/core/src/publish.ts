@@ -13,6 +13,7 @@ import {
   type Trace,
 } from "./event.ts";
 import { groupCommit } from "./group-commit.ts";
+import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from "./idempotency.ts";
 import { organizationProblem } from "./organization.ts";
 import type { Appended, Storage } from "./storage.ts";
 import { closest } from "./suggest.ts";
@@ -209,8 +210,8 @@ function optionIssues(given: EventOptions, now: number): readonly Issue[] {
   const { organization, idempotencyKey, occurredAt, actor, trace } = given;
   const problem = organizationProblem(organization);
   if (problem !== null) invalid("organization", problem);
-  if (idempotencyKey !== undefined && !/^[\x20-\x7e]{1,255}$/.test(idempotencyKey)) {
-    invalid("idempotencyKey", "must be 1 to 255 printable ASCII characters");
+  if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
+    invalid("idempotencyKey", IDEMPOTENCY_KEY_RULE);
   }
   if (
     occurredAt !== undefined &&

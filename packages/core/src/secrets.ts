@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from "node:crypto";
 import { PosthornError } from "./errors.ts";
+import type { Json } from "./event.ts";
 import type { Gate } from "./gate.ts";
 import type { System } from "./system.ts";
 
@@ -32,6 +33,8 @@ export interface Keyring {
   open(sealed: string, place: SecretPlace): string;
   /** What a gate is stored under: a keyed hash, since its key may hold a secret. */
   gateId(organization: string, handlerType: string, gate: Gate): string;
+  /** Keyed hashes of a value that may hold secrets, one for each key; the sealing key's first. */
+  fingerprints(value: Json): readonly string[];
 }
 
 const FORMAT = "v1";
@@ -63,8 +66,12 @@ export function keyring(keys: readonly EncryptionKey[], system: Pick<System, "by
     ring.set(id, keyBytes(key, place));
   }
   const sealingId = keys[0]?.id ?? null;
-  const gateKey = Buffer.from(
-    hkdfSync("sha256", sealingId === null ? "" : keyOf(sealingId), "", "posthorn gate", KEY_BYTES),
+  const derived = (key: Buffer, purpose: string): Buffer =>
+    Buffer.from(hkdfSync("sha256", key, "", `posthorn ${purpose}`, KEY_BYTES));
+  const noKey = Buffer.alloc(0);
+  const gateKey = derived(sealingId === null ? noKey : keyOf(sealingId), "gate");
+  const fingerprintKeys = (ring.size === 0 ? [noKey] : [...ring.values()]).map((key) =>
+    derived(key, "fingerprint"),
   );
 
   function keyOf(id: string): Buffer {
@@ -116,6 +123,10 @@ export function keyring(keys: readonly EncryptionKey[], system: Pick<System, "by
       createHmac("sha256", gateKey)
         .update(lengthPrefixed([organization, handlerType, gate.name, gate.key]))
         .digest("base64url"),
+    fingerprints: (value) =>
+      fingerprintKeys.map((key) =>
+        createHmac("sha256", key).update(JSON.stringify(value)).digest("base64url"),
+      ),
   };
 }
 

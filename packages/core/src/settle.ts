@@ -108,7 +108,7 @@ export function createSettle(options: {
           lifecycle.emit("dispatcher.error", { step: "settle", message: describe(error) }),
       });
       if (ended === null) return null;
-      const delivery = after(claim.delivery, ended.change.next, clock.now());
+      const delivery = after(claim.delivery, ended.change.next, startedAt + durationMs);
       report(delivery, ended);
       return delivery.dueAt;
     } catch (error) {

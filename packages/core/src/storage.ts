@@ -270,8 +270,16 @@ export type SettleResult = "settled" | "repeated" | "late";
 
 /** Subscriptions, scoped by organization: a foreign one does not exist. */
 export interface SubscriptionStore<Tx = never> {
-  /** Adds a subscription with its lane, in the host's transaction if `tx` is given. */
-  create(record: SubscriptionRecord, lane: LaneDefinition, tx?: Tx): Promise<void>;
+  /**
+   * Adds a subscription with its lane, in the host's transaction if `tx` is given, and answers
+   * null; or adds nothing, and answers the subscription with its idempotency key, or id, that the
+   * organization already has. Deleting a subscription frees its key.
+   */
+  create(
+    record: SubscriptionRecord,
+    lane: LaneDefinition,
+    tx?: Tx,
+  ): Promise<SubscriptionRecord | null>;
 
   get(reference: Reference, tx?: Tx): Promise<SubscriptionRecord | null>;
 

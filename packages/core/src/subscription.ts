@@ -40,6 +40,10 @@ export interface SubscriptionRecord extends Subscription {
   readonly state: Json;
   /** Raised by every change of what the customer configured. */
   readonly version: number;
+  /** Unique in the organization: a second create with it answers the first subscription. */
+  readonly idempotencyKey: string | null;
+  /** A keyed hash of what it was created from, to tell a repeat from a conflict. */
+  readonly fingerprint: string | null;
 }
 
 /** What a secret looks like from outside. Sent back in an update, it means: keep what is stored. */

@@ -13,6 +13,7 @@ import type { Delivery } from "./delivery.ts";
 import { type Issue, issuesError, PosthornError } from "./errors.ts";
 import { notJson } from "./event.ts";
 import type { Handler, Verification } from "./handler.ts";
+import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from "./idempotency.ts";
 import type { LaneDefinition } from "./lane.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
@@ -38,9 +39,19 @@ export interface Subscriptions<C extends Catalog, H extends Handler, Tx = never>
    * request is made inside a host's transaction, and its status stays `unverified`.
    *
    * @throws PosthornError `invalid_subscription`, `unknown_event_type`, `unknown_handler_type`,
-   * `invalid_configuration`, `handler_refused`, `missing_encryption_key`. Nothing is written then.
+   * `invalid_configuration`, `handler_refused`, `missing_encryption_key`, `idempotency_conflict`.
+   * Nothing is written then.
    */
-  create(input: SubscriptionInput<C, H>, options?: WriteOptions<Tx>): Promise<Subscription>;
+  create(
+    input: SubscriptionInput<C, H>,
+    options?: WriteOptions<Tx> & {
+      /**
+       * Unique in the organization, 1 to 255 printable ASCII characters: creating the same again
+       * answers the first subscription, creating another throws `idempotency_conflict`.
+       */
+      readonly idempotencyKey?: string | undefined;
+    },
+  ): Promise<Subscription>;
 
   /** @throws PosthornError `not_found` */
   get(reference: Reference): Promise<Subscription>;
@@ -208,7 +219,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
   }
 
   return {
-    create: async (input, { tx } = {}) => {
+    create: async (input, { tx, idempotencyKey } = {}) => {
       const { organization, name, eventTypes, type, configuration, enabled = true } = input;
       const handler = handlerOf(type);
       refuse([
@@ -217,11 +228,13 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         ...eventTypesIssues(eventTypes, names),
         ...enabledIssues(enabled),
         ...configurationIssues(configuration),
+        ...idempotencyKeyIssues(idempotencyKey),
       ]);
       const plain = configuration as PlainConfiguration;
       refuseMasks(handler, plain);
       const id = system.id();
       const { parsed, stored, lane } = await prepare(handler, plain, { id, organization, enabled });
+      const fingerprints = keyring.fingerprints([name, [...eventTypes], type, plain, enabled]);
       const now = clock.now();
       const record: SubscriptionRecord = {
         id,
@@ -235,10 +248,19 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         ...(await verify(handler, parsed, tx !== undefined)),
         state: null,
         version: 1,
+        idempotencyKey: idempotencyKey ?? null,
+        fingerprint: idempotencyKey === undefined ? null : (fingerprints[0] ?? null),
         createdAt: now,
         updatedAt: now,
       };
-      await storage.subscriptions.create(record, lane, tx);
+      const earlier = await storage.subscriptions.create(record, lane, tx);
+      if (earlier !== null) {
+        if (fingerprints.includes(earlier.fingerprint ?? "")) return shown(earlier);
+        throw new PosthornError(
+          "idempotency_conflict",
+          `The idempotency key ${JSON.stringify(idempotencyKey)} belongs to subscription ${earlier.id}, which was created from other input. Use a new key for a new subscription.`,
+        );
+      }
       const subscription = shown(record);
       lifecycle.emit("subscription.created", { subscription });
       return subscription;
@@ -375,14 +397,22 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
 }
 
 /** A record as the outside may see it. */
-function shown({
-  secrets,
-  state: _state,
-  version: _version,
-  ...rest
-}: SubscriptionRecord): Subscription {
-  const { configuration } = rest;
-  return { ...rest, configuration: maskConfiguration({ configuration, secrets }) };
+function shown(record: SubscriptionRecord): Subscription {
+  return {
+    id: record.id,
+    organization: record.organization,
+    name: record.name,
+    eventTypes: record.eventTypes,
+    type: record.type,
+    configuration: maskConfiguration(record),
+    enabled: record.enabled,
+    disabledReason: record.disabledReason,
+    status: record.status,
+    statusDetail: record.statusDetail,
+    statusCheckedAt: record.statusCheckedAt,
+    createdAt: record.createdAt,
+    updatedAt: record.updatedAt,
+  };
 }
 
 export const notFound = (what: "subscription" | "event" | "delivery", id: string): PosthornError =>
@@ -447,6 +477,11 @@ function eventTypesIssues(given: unknown, names: readonly string[]): readonly Is
 
 const enabledIssues = (enabled: unknown): readonly Issue[] =>
   typeof enabled === "boolean" ? [] : [issue(["enabled"], "must be true or false")];
+
+const idempotencyKeyIssues = (key: string | undefined): readonly Issue[] =>
+  key === undefined || isIdempotencyKey(key)
+    ? []
+    : [issue(["idempotencyKey"], IDEMPOTENCY_KEY_RULE)];
 
 function configurationIssues(configuration: unknown): readonly Issue[] {
   if (typeof configuration !== "object" || configuration === null || Array.isArray(configuration)) {

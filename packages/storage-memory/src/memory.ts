@@ -434,9 +434,12 @@ export function memoryStorage(): Storage {
     subscriptions: {
       create: async (record, definition, tx) => {
         ready(tx);
-        if (lanes.has(record.id)) {
-          throw new PosthornError("conflict", `Subscription ${record.id} exists. Use a new id.`);
-        }
+        const { id, organization, idempotencyKey } = record;
+        const earlier = (lanesByOrganization.get(organization) ?? []).find(
+          ({ record: known }) =>
+            known.id === id || (idempotencyKey !== null && known.idempotencyKey === idempotencyKey),
+        );
+        if (earlier !== undefined) return earlier.record;
         const lane: Lane = {
           record,
           keyId: null,
@@ -450,6 +453,7 @@ export function memoryStorage(): Storage {
         const others = lanesByOrganization.get(record.organization) ?? [];
         const sorted = [...others, lane].sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
         lanesByOrganization.set(record.organization, sorted);
+        return null;
       },
       get: async (reference, tx) => {
         ready(tx);
