@@ -1,0 +1,30 @@
+import { appendCases } from "./storage/append.ts";
+import { claimCases } from "./storage/claim.ts";
+import { historyCases } from "./storage/history.ts";
+import { housekeepingCases } from "./storage/housekeeping.ts";
+import { operatorCases } from "./storage/operator.ts";
+import { releaseCases } from "./storage/release.ts";
+import { routeCases } from "./storage/route.ts";
+import { settleCases } from "./storage/settle.ts";
+import type { StorageCase } from "./storage/stage.ts";
+import { subscriptionCases } from "./storage/subscriptions.ts";
+
+/**
+ * The laws of the storage port, each as a case.
+ *
+ * ```ts
+ * const harness = { open: () => memoryStorage() };
+ * for (const entry of storageContract) it(entry.name, (test) => entry.run(harness, test));
+ * ```
+ */
+export const storageContract: readonly StorageCase[] = [
+  ...appendCases,
+  ...routeCases,
+  ...claimCases,
+  ...settleCases,
+  ...releaseCases,
+  ...subscriptionCases,
+  ...historyCases,
+  ...operatorCases,
+  ...housekeepingCases,
+];
