@@ -71,6 +71,8 @@ const COMMIT_LOOKS_MS = [5, 20, 80, 320] as const;
 interface Turn {
   /** It moved something: another turn may find more. */
   readonly progressed: boolean;
+  /** It could not look for due deliveries, for want of slots. */
+  readonly starved: boolean;
   /** When there will be something to do; null if nothing waits. */
   readonly nextDueAt: number | null;
 }
@@ -155,9 +157,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       lifecycle.emit("delivery.lapsed", { delivery, attempt: null });
       if (delivery.status === "dead") lifecycle.emit("delivery.dead", { delivery, attempt: null });
     }
-    hungry = claimed === null || quarantine || inFlight() >= concurrency;
     return {
       progressed: routed.events > 0 || (claimed !== null && claimed.claims.length > 0),
+      starved: claimed === null,
       nextDueAt: claimed === null ? null : claimed.nextDueAt,
     };
   }
@@ -166,7 +168,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function claim(): Promise<ClaimResult | null> {
     const free = concurrency - inFlight();
     const alone = quarantine && inFlight() === 0;
-    if (free === 0 || (quarantine && !alone)) return null;
+    hungry = free === 0 || (quarantine && !alone);
+    if (hungry) return null;
     const result = await storage.claim({ ...terms(free), alone }, { admit, lapse });
     quarantine = alone ? false : result.suspects;
     return quarantine && inFlight() + result.claims.length === 0 ? claim() : result;
@@ -181,6 +184,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         });
     }
   }
+
+  /** Resolves when something that is in flight has ended. */
+  const landing = (): Promise<void> =>
+    new Promise((resolve) => {
+      queue.addEventListener("next", () => resolve(), { once: true });
+    });
 
   async function fly(claimed: Claim): Promise<void> {
     if (state === "stopped") return giveBack(claimed, clock.now(), "the bus is stopping");
@@ -264,12 +273,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     drain: async () => {
       for (;;) {
         if (state === "stopped") throw stoppedError("drain");
-        const { progressed, nextDueAt } = await turn();
-        if (progressed || (nextDueAt !== null && nextDueAt <= clock.now())) continue;
-        if (inFlight() === 0) return { nextDueAt };
-        await new Promise<void>((resolve) => {
-          queue.addEventListener("next", () => resolve(), { once: true });
-        });
+        const { progressed, starved, nextDueAt } = await turn();
+        if (progressed) continue;
+        if (inFlight() > 0) await landing();
+        else if (!starved && (nextDueAt === null || nextDueAt > clock.now())) return { nextDueAt };
       }
     },
     stop: (deadlineMs) => {

@@ -162,7 +162,13 @@ export function createPublisher<C extends Catalog, Tx>(options: {
   return {
     publish: async (type, data, given) => {
       const { schema } = eventType(type);
-      const event = toEvent(type, await validate(schema, data), given, given.tx === undefined);
+      const validated = validate(schema, data);
+      const event = toEvent(
+        type,
+        validated instanceof Promise ? await validated : validated,
+        given,
+        given.tx === undefined,
+      );
       const [appended] =
         given.tx === undefined ? await append([event]) : await storage.append([event], given.tx);
       return stored(event, appended, given.tx !== undefined) as never;
@@ -177,7 +183,8 @@ export function createPublisher<C extends Catalog, Tx>(options: {
       const events: NewEvent[] = [];
       for (const [index, { type, data, ...rest }] of given.entries()) {
         try {
-          const validated = await validate(eventType(type).schema, data);
+          const result = validate(eventType(type).schema, data);
+          const validated = result instanceof Promise ? await result : result;
           events.push(toEvent(type, validated, rest, tx === undefined));
         } catch (error) {
           throw atIndex(error, index);

@@ -1,0 +1,224 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  freshGate,
+  type GateState,
+  opensAt,
+  pass,
+  pause,
+  type RateLimit,
+  room,
+  START_WITHIN_MS,
+} from "./gate.ts";
+import { admit } from "./lane.ts";
+
+const T = Date.UTC(2026, 0, 1);
+
+const limit: fc.Arbitrary<RateLimit> = fc.record({
+  limit: fc.integer({ min: 1, max: 1_000 }),
+  perMs: fc.integer({ min: 1, max: 3_600_000 }),
+  burst: fc.option(fc.integer({ min: 1, max: 50 }), { nil: undefined }),
+});
+const wait = fc.oneof(
+  fc.constant(0),
+  fc.integer({ min: 0, max: 50 }),
+  fc.integer({ min: 0, max: 100_000 }),
+);
+const history = fc.array(fc.record({ wait, wanted: fc.integer({ min: 0, max: 20 }) }), {
+  maxLength: 60,
+});
+
+const gateOf = (limit: RateLimit | null, name = "channel"): GateState =>
+  freshGate({ id: name, name, limit });
+
+/** Plays a history; answers the gate, the time, and every pass. */
+function play(gate: GateState, steps: readonly { wait: number; wanted: number }[]) {
+  let now = T;
+  let state = gate;
+  const passes: number[] = [];
+  for (const step of steps) {
+    now += step.wait;
+    const count = room(state, now, step.wanted);
+    expect(count).toBeGreaterThanOrEqual(0);
+    expect(count).toBeLessThanOrEqual(step.wanted);
+    state = pass(state, now, count);
+    for (let index = 0; index < count; index += 1) passes.push(now);
+  }
+  return { state, now, passes };
+}
+
+/** No window of any length holds more passes than its limit lets through. */
+function expectWithin({ limit, perMs, burst = 1 }: RateLimit, passes: readonly number[]): void {
+  for (const [first, from] of passes.entries()) {
+    for (let last = first; last < passes.length; last += 1) {
+      const window = (passes[last] as number) - from;
+      expect(last - first + 1).toBeLessThanOrEqual(burst + (limit / perMs) * window + 1e-9);
+    }
+  }
+}
+
+describe("a rate limit", () => {
+  it("lets no window of any length hold more than its burst and what its rate allows", () => {
+    fc.assert(
+      fc.property(limit, history, (limit, steps) => {
+        expectWithin(limit, play(gateOf(limit), steps).passes);
+      }),
+    );
+  });
+
+  it("lets through all that it promises to whoever asks in time", () => {
+    const perSecond = { limit: 10, perMs: 1_000, burst: 3 };
+    const everyTenth = Array.from({ length: 1_000 }, () => ({ wait: 10, wanted: 20 }));
+    expect(play(gateOf(perSecond), everyTenth).passes).toHaveLength(3 + 99);
+  });
+
+  it("gives a whole burst after a rest, and one without a burst of its own", () => {
+    expect(room(gateOf({ limit: 1, perMs: 1_000 }), T, 20)).toBe(1);
+    expect(room(gateOf({ limit: 1, perMs: 1_000, burst: 5 }), T, 20)).toBe(5);
+  });
+
+  it("never gives more than is wanted", () => {
+    expect(room(gateOf({ limit: 1, perMs: 1_000, burst: 5 }), T, 3)).toBe(3);
+    expect(room(gateOf(null), T, 3)).toBe(3);
+  });
+
+  it("has room exactly from the instant that it says it opens at, and not a millisecond before", () => {
+    fc.assert(
+      fc.property(limit, history, wait, (limit, steps, later) => {
+        const played = play(gateOf(limit), steps);
+        const now = played.now + later;
+        const at = opensAt(played.state, now);
+        expect(Number.isInteger(at)).toBe(true);
+        expect(at).toBeGreaterThanOrEqual(now);
+        expect(room(played.state, at, 1)).toBe(1);
+        if (at > now) expect(room(played.state, at - 1, 1)).toBe(0);
+      }),
+    );
+  });
+
+  it("has ever more room while nothing passes", () => {
+    fc.assert(
+      fc.property(limit, history, wait, wait, (limit, steps, sooner, more) => {
+        const { state, now } = play(gateOf(limit), steps);
+        const early = room(state, now + sooner, 100);
+        expect(room(state, now + sooner + more, 100)).toBeGreaterThanOrEqual(early);
+      }),
+    );
+  });
+
+  it("does not depend on whether passes are taken together or one by one", () => {
+    fc.assert(
+      fc.property(limit, history, (limit, steps) => {
+        const { state, now } = play(gateOf(limit), steps);
+        const count = room(state, now, 10);
+        let single = state;
+        for (let index = 0; index < count; index += 1) {
+          expect(room(single, now, 1)).toBe(1);
+          single = pass(single, now, 1);
+        }
+        expect(single).toEqual(pass(state, now, count));
+      }),
+    );
+  });
+
+  it("keeps its arrival time in whole microseconds", () => {
+    fc.assert(
+      fc.property(limit, history, (limit, steps) => {
+        expect(Number.isSafeInteger(play(gateOf(limit), steps).state.tat)).toBe(true);
+      }),
+    );
+  });
+
+  it("spaces three in a second by 334 ms, never by less", () => {
+    const limited = gateOf({ limit: 3, perMs: 1_000 });
+    const once = pass(limited, T, 1);
+    expect(opensAt(once, T)).toBe(T + 334);
+    expect(room(once, T + 333, 1)).toBe(0);
+  });
+});
+
+describe("a pause", () => {
+  it("closes a gate to everyone until it is over, whatever the limit", () => {
+    fc.assert(
+      fc.property(fc.option(limit), history, wait, (limit, steps, ms) => {
+        const { state, now } = play(gateOf(limit), steps);
+        const paused = pause(state, now + ms);
+        if (ms > 0) expect(room(paused, now + ms - 1, 5)).toBe(0);
+        expect(opensAt(paused, now)).toBe(Math.max(now + ms, opensAt(state, now)));
+        expect(room(paused, opensAt(paused, now), 1)).toBe(1);
+      }),
+    );
+  });
+
+  it("is never shortened by another", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: T, max: T + 100_000 })), (instants) => {
+        const paused = instants.reduce(pause, gateOf(null));
+        expect(paused.pausedUntil).toBe(Math.max(0, ...instants));
+      }),
+    );
+  });
+});
+
+describe("several gates", () => {
+  const limits = fc.array(fc.option(limit), { minLength: 1, maxLength: 4 });
+  const visits = fc.array(
+    fc.record({ wait, wanted: fc.integer({ min: 0, max: 20 }), through: fc.nat() }),
+    { maxLength: 60 },
+  );
+
+  it("grant together no more than any of them does, over any history of lanes that share them", () => {
+    fc.assert(
+      fc.property(limits, visits, (limits, visits) => {
+        const gates = limits.map((limit, index) => gateOf(limit, `gate ${index}`));
+        const passes = gates.map((): number[] => []);
+        let now = T;
+        for (const { wait, wanted, through } of visits) {
+          now += wait;
+          const mine = gates.flatMap((_, index) => ((through >> index) & 1 ? [index] : []));
+          const asked = mine.map((index) => gates[index] as GateState);
+          const { count, gates: after } = admit(asked, now, wanted);
+          expect(count).toBe(Math.min(wanted, ...asked.map((gate) => room(gate, now, wanted))));
+          for (const [position, index] of mine.entries()) {
+            gates[index] = after[position] as GateState;
+            for (let each = 0; each < count; each += 1) passes[index]?.push(now);
+          }
+        }
+        for (const [index, limit] of limits.entries()) {
+          if (limit !== null) expectWithin(limit, passes[index] ?? []);
+        }
+      }),
+    );
+  });
+
+  it("may be asked again at the first instant at which all have room", () => {
+    fc.assert(
+      fc.property(limits, history, (limits, steps) => {
+        const played = limits.map((limit) => play(gateOf(limit), steps));
+        const now = played[0]?.now ?? T;
+        const { gates, againAt } = admit(
+          played.map(({ state }) => state),
+          now,
+          5,
+        );
+        expect(admit(gates, againAt, 1).count).toBe(1);
+        if (againAt > now) expect(admit(gates, againAt - 1, 1).count).toBe(0);
+      }),
+    );
+  });
+
+  it("give nothing to spend on the others when one is closed", () => {
+    const open = gateOf({ limit: 1, perMs: 1_000 }, "open");
+    const closed = pause(gateOf(null, "closed"), T + 500);
+    const { count, gates } = admit([open, closed], T, 5);
+    expect(count).toBe(0);
+    expect(room(gates[0] as GateState, T, 1)).toBe(1);
+  });
+
+  it("ask for a start within 250 ms if any of them counts", () => {
+    const counting = gateOf({ limit: 1, perMs: 1_000 });
+    expect(admit([gateOf(null), counting], T, 1).startBy).toBe(T + START_WITHIN_MS);
+    expect(admit([gateOf(null)], T, 1).startBy).toBeNull();
+    expect(admit([], T, 7)).toEqual({ count: 7, gates: [], againAt: T, startBy: null });
+  });
+});
