@@ -112,7 +112,7 @@ it("sends JSON with its charset, the token in the header alone, and says who it 
       tokenIn: ["header"],
       headers: {
         "content-type": "application/json; charset=utf-8",
-        "user-agent": "@posthorn/handler-slack",
+        "user-agent": "posthorn-handler-slack",
       },
       answer: { status: 200 },
     },

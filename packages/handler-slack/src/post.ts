@@ -20,7 +20,7 @@ export async function post({ baseUrl, token, body, signal }: Post): Promise<Repl
       headers: {
         authorization: `Bearer ${token}`,
         "content-type": "application/json; charset=utf-8",
-        "user-agent": "@posthorn/handler-slack",
+        "user-agent": "posthorn-handler-slack",
       },
       body: JSON.stringify(body),
       retry: 0,

@@ -1,0 +1,107 @@
+import { defineCatalog, family } from "@posthorn/core";
+import { createTestBus } from "@posthorn/testing";
+import { createFakeSlack, type FakeSlack } from "@posthorn/testing/slack";
+import { object, string } from "valibot";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { code, link, mrkdwn, slack, type Templates } from "./index.ts";
+
+// #region templates
+const catalog = defineCatalog({
+  ...family("project", { schema: object({ name: string(), url: string() }) }),
+});
+
+const templates: Templates<typeof catalog> = {
+  project_created: ({ data, actor }) => ({
+    lead: mrkdwn`:sparkles: *Project created* ${code(data.name)}`,
+    fields: [{ label: "By", value: actor?.name ?? "somebody" }],
+    context: link(data.url, "open"),
+  }),
+};
+// #endregion templates
+
+let fake: FakeSlack;
+beforeEach(async () => {
+  fake = await createFakeSlack({ channelRate: false, teamRate: false });
+});
+afterEach(() => fake.close());
+
+/** A bus of which acme wants to hear everything about projects in #general. */
+async function subscribed() {
+  const handler = slack<typeof catalog>({ templates, baseUrl: fake.url });
+  const bus = createTestBus({ catalog, handlers: [handler] });
+  const subscription = await bus.subscriptions.create({
+    organization: "acme",
+    name: "Releases",
+    eventTypes: ["project_*"],
+    type: "slack",
+    configuration: { token: "xoxb-fake", channel: "#general", username: "CloudTruth" },
+  });
+  const { organization, id } = subscription;
+  const project = { name: "web <!channel>", url: "https://app.test/web" };
+  return { bus, project, subscription: () => bus.subscriptions.get({ organization, id }) };
+}
+
+describe("in a bus", () => {
+  it("posts what the host publishes, as its templates say", async () => {
+    const { bus, project, subscription } = await subscribed();
+    const actor = { id: "u1", name: "Ana Diaz" };
+    await bus.publish("project_created", project, { organization: "acme", actor });
+    await bus.advance(0);
+    const [message] = fake.messages("general");
+    expect(message?.text).toMatch(
+      /^Project created web &lt;!channel&gt;\nBy: Ana Diaz\n.* · open \(https:\/\/app\.test\/web\)$/,
+    );
+    expect(await subscription()).toMatchObject({ status: "ok", enabled: true });
+  });
+
+  it("leaves a second between two messages to a channel", async () => {
+    const { bus, project } = await subscribed();
+    for (const type of ["project_created", "project_updated", "project_deleted"] as const) {
+      await bus.publish(type, project, { organization: "acme" });
+    }
+    const counts: number[] = [];
+    for (const ms of [0, 900, 200, 800, 200]) {
+      await bus.advance(ms);
+      counts.push(fake.messages("general").length);
+    }
+    expect(counts).toEqual([1, 1, 2, 2, 3]);
+  });
+
+  it("waits as long as Slack asks, and loses nothing", async () => {
+    const { bus, project } = await subscribed();
+    const headers = { "retry-after": "20" };
+    fake.fault({ action: { type: "status", status: 429, headers } });
+    await bus.publish("project_created", project, { organization: "acme" });
+    await bus.advance(19_000);
+    expect(fake.messages("general")).toHaveLength(0);
+    await bus.advance(2_000);
+    expect(fake.messages("general")).toHaveLength(1);
+  });
+
+  it("switches the subscription off, with the remedy, when its token is revoked", async () => {
+    const { bus, project, subscription } = await subscribed();
+    fake.updateToken("xoxb-fake", { state: "revoked" });
+    await bus.publish("project_created", project, { organization: "acme" });
+    await bus.advance(0);
+    expect(await subscription()).toMatchObject({
+      enabled: false,
+      disabledReason:
+        "Slack answered token_revoked. Install the Slack app again, then set the token to its new one.",
+    });
+  });
+
+  it("remembers that the username is refused, and warns", async () => {
+    fake.updateToken("xoxb-fake", { scopes: ["chat:write", "chat:write.public"] });
+    const { bus, project, subscription } = await subscribed();
+    for (let round = 0; round < 2; round += 1) {
+      await bus.publish("project_created", project, { organization: "acme" });
+      await bus.advance(2_000);
+      expect(await subscription()).toMatchObject({
+        status: "warning",
+        statusDetail: expect.stringContaining("chat:write.customize"),
+      });
+    }
+    expect(fake.requests).toHaveLength(3);
+    expect(fake.messages("general")).toHaveLength(2);
+  });
+});
