@@ -21,7 +21,12 @@ describe("a process can serve a lane", () => {
 
   it.each([
     ["with its handler and its key", lane, able, true],
-    ["without a key if the lane needs none", { ...lane, keyId: null }, { ...able, keyIds: [] }, true],
+    [
+      "without a key if the lane needs none",
+      { ...lane, keyId: null },
+      { ...able, keyIds: [] },
+      true,
+    ],
     ["not without its key", lane, { ...able, keyIds: ["k0"] }, false],
     ["not without its handler", lane, { ...able, handlerTypes: ["http"] }, false],
     ["not with nothing", lane, { handlerTypes: [], keyIds: [] }, false],

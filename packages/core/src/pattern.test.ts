@@ -42,7 +42,7 @@ describe("a pattern", () => {
     ["*", "anything", true],
     ["Project_*", "project_created", false],
     ["caf\u00e9", "cafe\u0301", false],
-  ])("%s says %3$s to %s", (pattern, type, expected) => {
+  ])("%s, asked about %s, says %s", (pattern, type, expected) => {
     expect(matches(pattern, type)).toBe(expected);
   });
 
