@@ -1,0 +1,190 @@
+import type { Body, BodyShape } from "./body.ts";
+import type { DeliveryRoutes } from "./deliveries.ts";
+import { deliveryStatuses } from "./deliveries.ts";
+import type { EventTypeRoutes } from "./event-types.ts";
+import { pageParameters, type Query, type QueryParameter } from "./query.ts";
+import { changeShape, creationShape, replacementShape, type WebhookRoutes } from "./webhooks.ts";
+import type { Urls } from "./wire.ts";
+
+/** What a caller may be allowed to do; several routes can be one action. */
+export type Action =
+  | "webhooks.read"
+  | "webhooks.write"
+  | "deliveries.read"
+  | "deliveries.write"
+  | "event_types.read";
+
+/** One thing that can be asked of the API. */
+export interface Route {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Below the base path, with `{parameters}` and a slash at its end. */
+  readonly path: string;
+  readonly action: Action;
+  readonly summary: string;
+  readonly query: readonly QueryParameter[];
+  /** Null where a body has nothing to say; an empty one is fine there. */
+  readonly body: BodyShape | null;
+  /** The status of success. */
+  readonly status: 200 | 201 | 202 | 204;
+  handle(call: Call): Promise<Answer>;
+}
+
+/** A request that was understood, from a caller who may make it. */
+export interface Call {
+  readonly organization: string;
+  readonly headers: Headers;
+  /** The path below the base path, with a slash at its end. */
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly body: Body;
+  readonly urls: Urls;
+}
+
+export interface Answer {
+  /** JSON; absent for an answer without content. */
+  readonly content?: object;
+  /** The absolute URL of what was made. */
+  readonly location?: string;
+}
+
+/** Everything that the API answers. Routing, methods and descriptions all come from this table. */
+export const routeTable = (
+  webhooks: WebhookRoutes,
+  deliveries: DeliveryRoutes,
+  eventTypes: EventTypeRoutes,
+): readonly Route[] => [
+  {
+    method: "GET",
+    path: "/webhooks/",
+    action: "webhooks.read",
+    summary: "List webhooks, newest first",
+    query: pageParameters,
+    body: null,
+    status: 200,
+    handle: webhooks.list,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/",
+    action: "webhooks.write",
+    summary: "Create a webhook",
+    query: [],
+    body: creationShape,
+    status: 201,
+    handle: webhooks.create,
+  },
+  {
+    method: "GET",
+    path: "/webhooks/{id}/",
+    action: "webhooks.read",
+    summary: "Get a webhook",
+    query: [],
+    body: null,
+    status: 200,
+    handle: webhooks.get,
+  },
+  {
+    method: "PATCH",
+    path: "/webhooks/{id}/",
+    action: "webhooks.write",
+    summary: "Change what is given of a webhook",
+    query: [],
+    body: changeShape,
+    status: 200,
+    handle: webhooks.change,
+  },
+  {
+    method: "PUT",
+    path: "/webhooks/{id}/",
+    action: "webhooks.write",
+    summary: "Replace a webhook",
+    query: [],
+    body: replacementShape,
+    status: 200,
+    handle: webhooks.replace,
+  },
+  {
+    method: "DELETE",
+    path: "/webhooks/{id}/",
+    action: "webhooks.write",
+    summary: "Delete a webhook",
+    query: [],
+    body: null,
+    status: 204,
+    handle: webhooks.delete,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/{id}/test/",
+    action: "deliveries.write",
+    summary: "Send a test event to a webhook",
+    query: [],
+    body: null,
+    status: 202,
+    handle: webhooks.test,
+  },
+  {
+    method: "GET",
+    path: "/webhooks/{id}/deliveries/",
+    action: "deliveries.read",
+    summary: "List the deliveries of a webhook, newest first",
+    query: [
+      { name: "status", description: "Only deliveries that stand so.", values: deliveryStatuses },
+      ...pageParameters,
+    ],
+    body: null,
+    status: 200,
+    handle: deliveries.list,
+  },
+  {
+    method: "GET",
+    path: "/webhooks/{id}/deliveries/{delivery_id}/",
+    action: "deliveries.read",
+    summary: "Get a delivery with its attempts",
+    query: [],
+    body: null,
+    status: 200,
+    handle: deliveries.get,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/{id}/deliveries/{delivery_id}/redeliver/",
+    action: "deliveries.write",
+    summary: "Deliver the same event again",
+    query: [],
+    body: null,
+    status: 202,
+    handle: deliveries.redeliver,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/{id}/deliveries/{delivery_id}/cancel/",
+    action: "deliveries.write",
+    summary: "Cancel a pending delivery",
+    query: [],
+    body: null,
+    status: 200,
+    handle: deliveries.cancel,
+  },
+  {
+    method: "GET",
+    path: "/event-types/",
+    action: "event_types.read",
+    summary: "List the event types that webhooks can have",
+    query: [],
+    body: null,
+    status: 200,
+    handle: eventTypes.list,
+  },
+  {
+    method: "GET",
+    path: "/event-types/{name}/",
+    action: "event_types.read",
+    summary: "Get an event type",
+    query: [],
+    body: null,
+    status: 200,
+    handle: eventTypes.get,
+  },
+];
