@@ -44,13 +44,13 @@ export interface MessageContent {
   readonly blocks: readonly Block[];
 }
 
-export type Block =
+type Block =
   | { readonly type: "section"; readonly text: MrkdwnText }
   | { readonly type: "section"; readonly fields: readonly MrkdwnText[] }
   | { readonly type: "context"; readonly elements: readonly MrkdwnText[] };
 
 /** `verbatim`: URLs, #channels and @names in data become neither links nor mentions. */
-export interface MrkdwnText {
+interface MrkdwnText {
   readonly type: "mrkdwn";
   readonly verbatim: true;
   readonly text: string;

@@ -15,7 +15,7 @@ import { type SlackError, slackError } from "./errors.ts";
 export type Reply = Answer | NoAnswer;
 
 /** Somebody answered; if it was Slack, `body` is what it said. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: AnswerBody | null;
