@@ -1,0 +1,41 @@
+/** A request that somebody may make. */
+export interface Command {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly url: string;
+  readonly apiKey: string;
+  readonly body?: unknown;
+}
+
+/** The payload of the product team's own document, with what its reader fills in. */
+export const webhookPayload = (filledIn: {
+  readonly token: string;
+  readonly channel: string;
+  readonly organization: string;
+  readonly eventTypes?: readonly string[];
+}): object => ({
+  name: "MyNewWebhook",
+  event_types: filledIn.eventTypes ?? ["parameter_created"],
+  type: "slack",
+  configuration: {
+    token: filledIn.token,
+    channel: filledIn.channel,
+    username: "CloudTruth",
+  },
+  organization: filledIn.organization,
+});
+
+/** The command for a POSIX shell, ready to be copied. */
+export function curl({ method, url, apiKey, body }: Command): string {
+  const lines = [
+    `curl ${method === "GET" ? "" : `-X ${method} `}${quoted(url)}`,
+    `-H ${quoted(`Authorization: Api-Key ${apiKey}`)}`,
+  ];
+  if (body !== undefined) {
+    lines.push(`-H ${quoted("Content-Type: application/json")}`);
+    lines.push(`-d ${quoted(JSON.stringify(body, null, 2))}`);
+  }
+  return lines.join(" \\\n  ");
+}
+
+const quoted = (text: string): string =>
+  /^[\w:/.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,55 @@
+import { type Command, curl, webhookPayload } from "./commands.ts";
+import type { Example } from "./start.ts";
+
+/** What a person at a terminal can do with the example: a short tour to copy. */
+export function welcome(
+  { baseUrl, workspaces, store }: Example,
+  options: { readonly keyIsRandom: boolean },
+): string {
+  const [workspace] = workspaces;
+  if (workspace === undefined) throw new Error("The example has no Slack workspace.");
+  const { apiKey, token, organization, channels } = workspace;
+  const channel = `#${channels[0]?.name}`;
+  const [project] = store.read(organization).projects.values();
+  const command = (rest: Pick<Command, "method" | "body"> & { path: string }): string =>
+    indented(curl({ ...rest, apiKey, url: `${baseUrl}/api/v1/${rest.path}` }));
+
+  const payload = webhookPayload({ token, channel, organization });
+  const keys = workspaces.map((each) => `${each.apiKey} (${each.organization})`).join(", ");
+  return `
+CloudTruth, an example of Posthorn
+
+  Slack  ${baseUrl}/slack/
+  API    ${baseUrl}/api/v1/  with the API keys ${keys}
+
+Everything is gone when it ends: its storage is memory.${
+    options.keyIsRandom
+      ? " So is the key that seals the webhooks' tokens;\nset POSTHORN_KEY to give one of your own."
+      : ""
+  }
+
+A tour, to be copied into another terminal:
+
+1. Tell ${channel} about new parameters, with the payload of the product's own document.
+   Yours to fill in are the token of a Slack app, a channel, a username, and the organization,
+   which may as well be left out.
+
+${command({ method: "POST", path: "webhooks/", body: payload })}
+
+2. Create a parameter, and see it at ${baseUrl}/slack/
+
+${command({ method: "POST", path: `projects/${project?.id}/parameters/`, body: { name: "DB_HOST" } })}
+
+3. See the webhook again: its token stays secret, its status says whether messages arrive.
+
+${command({ method: "GET", path: "webhooks/" })}
+
+4. Make a mistake, and be told what and where.
+
+${command({ method: "POST", path: "webhooks/", body: { ...payload, event_types: ["parameter_craeted"] } })}
+
+All twelve event types by themselves: npm start -- --tour     Ctrl+C ends the example.
+`;
+}
+
+const indented = (text: string): string => text.replace(/^/gm, "   ");
