@@ -173,7 +173,7 @@ describe("subscriptions.create", () => {
       "the mask for a secret",
       { configuration: { to: "a", token: MASK } },
       "invalid_configuration",
-      /configuration\.token is the mask/,
+      /configuration\.token: is the mask/,
     ],
     [
       "a prototype in the configuration",

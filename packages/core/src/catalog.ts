@@ -44,28 +44,26 @@ export function defineCatalog<const Schemas extends Record<string, StandardSchem
     readonly [Name in keyof Schemas]: EventType<Schemas[Name]>;
   },
 ): { readonly [Name in keyof Schemas]: EventType<Schemas[Name]> } {
-  const names = Object.keys(catalog);
-  if (names.length === 0) {
-    throw new PosthornError(
-      "invalid_catalog",
-      "The catalog is empty. Define at least one event type.",
-    );
-  }
+  requireNames(Object.keys(catalog));
+  return Object.freeze({ ...catalog });
+}
+
+/** @throws PosthornError `invalid_catalog` */
+export function requireNames(names: readonly string[]): void {
+  const invalid = (message: string): PosthornError => new PosthornError("invalid_catalog", message);
+  if (names.length === 0) throw invalid("The catalog is empty. Define at least one event type.");
   for (const name of names) {
     if ((reservedEventTypes as readonly string[]).includes(name)) {
-      throw new PosthornError(
-        "invalid_catalog",
+      throw invalid(
         `Event type "${name}" is reserved for Posthorn's own events. Choose another name.`,
       );
     }
     if (!namePattern.test(name) || name.length > longestName) {
-      throw new PosthornError(
-        "invalid_catalog",
+      throw invalid(
         `Event type ${JSON.stringify(name)} is not a valid name. Use letters and digits joined by "_", "." or "-", at most ${longestName} characters, such as "invoice_paid".`,
       );
     }
   }
-  return Object.freeze({ ...catalog });
 }
 
 /** The three things that happen to a noun. */

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { issuesError, PosthornError } from "./errors.ts";
+import { type Issue, issuesError } from "./errors.ts";
 import type { Json } from "./event.ts";
 import type { Handler } from "./handler.ts";
 import type { Keyring } from "./secrets.ts";
@@ -16,8 +16,7 @@ export function sealConfiguration(
   place: { readonly organization: string; readonly subscriptionId: string },
   keyring: Keyring,
 ): Pick<SubscriptionRecord, "configuration" | "secrets"> {
-  const sealed = (entry: [string, Json]): entry is [string, string] =>
-    isSecret(handler, entry[0]) && typeof entry[1] === "string";
+  const sealed = (entry: [string, Json]): entry is [string, string] => isSecret(handler, entry[0]);
   const entries = Object.entries(configuration);
   return {
     configuration: Object.fromEntries(entries.filter((entry) => !sealed(entry))),
@@ -98,25 +97,26 @@ export const isSecret = (handler: Handler, key: string): boolean =>
   (handler.secrets as readonly string[] | undefined)?.includes(key) ?? false;
 
 /**
- * @throws PosthornError `invalid_configuration` for a secret that is the mask: there is nothing
- * stored that it could stand for.
+ * @throws PosthornError `invalid_configuration` for a secret that cannot be sealed: one that is no
+ * text, or the mask, where there is nothing stored that it could stand for.
  */
-export function refuseMasks(handler: Handler, configuration: PlainConfiguration): void {
-  for (const [key, value] of Object.entries(configuration)) {
-    if (isSecret(handler, key) && value === MASK) {
-      throw new PosthornError(
-        "invalid_configuration",
-        `configuration.${key} is the mask, not a secret. Send the secret itself.`,
-        {
-          issues: [
-            {
-              path: ["configuration", key],
-              code: "invalid",
-              message: "This is the mask that stands for a stored secret, and none is stored yet.",
-            },
-          ],
-        },
-      );
-    }
+export function refuseUnsealable(handler: Handler, configuration: PlainConfiguration): void {
+  const issues = Object.entries(configuration).flatMap(([key, value]): readonly Issue[] => {
+    const message = isSecret(handler, key) ? unsealable(value) : null;
+    return message === null ? [] : [{ path: ["configuration", key], code: "invalid", message }];
+  });
+  if (issues.length === 0) return;
+  throw issuesError(
+    "invalid_configuration",
+    `Invalid configuration for type "${handler.type}"`,
+    issues,
+  );
+}
+
+function unsealable(value: Json): string | null {
+  if (value === MASK) {
+    return "is the mask that stands for a stored secret, and none is stored yet. Send the secret itself";
   }
+  if (typeof value !== "string") return "is a secret, and must be a string";
+  return value.isWellFormed() ? null : "must not contain lone surrogates";
 }

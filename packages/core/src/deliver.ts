@@ -65,21 +65,21 @@ export function createDeliver(options: {
       startedAt: now,
       durationMs: Math.round(system.mono() - startedMono),
     });
-    try {
-      const { configuration, secrets } = await open(handler, claim.subscription);
+    const opened = await open(handler, claim.subscription).catch((error: unknown) => ({ error }));
+    if (!("error" in opened)) {
+      const { configuration, secrets } = opened;
       const answer = await call(handler, claim, { configuration, timeoutMs, stopping });
       const outcome = outcomeOf(answer, secrets, timeoutMs);
       return attempted(outcome, answer.interrupted && outcome.type !== "delivered");
-    } catch (error) {
-      if (isPosthornError(error, "invalid_configuration")) {
-        return attempted(
-          failed(error.message, { remedy: "Save the webhook's configuration again." }),
-        );
-      }
-      const fields = { subscription: claim.subscriptionId, reason: describe(error) };
+    }
+    const error = describe(opened.error);
+    if (isLocked(opened.error)) {
+      const fields = { subscription: claim.subscriptionId, error };
       logger.error(fields, "A subscription's secrets cannot be opened; its deliveries wait.");
       return notStarted("unreadable secrets", now + UNABLE_FOR_MS);
     }
+    const remedy = "Save the webhook's configuration again.";
+    return attempted(failed(safeText(error, []), { remedy }));
   };
 
   /** Calls the handler; its answer, its throw, or its silence once the deadline has passed. */
@@ -121,6 +121,10 @@ export function createDeliver(options: {
     return first;
   }
 }
+
+/** The process lacks a key: another, or a later one, may have it. */
+const isLocked = (error: unknown): boolean =>
+  isPosthornError(error, "missing_encryption_key") || isPosthornError(error, "unreadable_secret");
 
 interface Call {
   readonly configuration: unknown;

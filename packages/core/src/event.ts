@@ -1,5 +1,6 @@
 import type { Catalog, EventData, EventName } from "./catalog.ts";
 import { type Issue, PosthornError } from "./errors.ts";
+import { NotJson, writeJson } from "./json.ts";
 
 /** Anything that JSON can say. */
 export type Json =
@@ -63,8 +64,6 @@ export interface NewEvent extends StoredEvent {
 
 /** The largest payload: 256 KiB of UTF-8. */
 export const MAX_PAYLOAD_BYTES = 262_144;
-const MAX_DEPTH = 64;
-
 /** The event with its data parsed from the stored text. */
 export function parseEvent(stored: StoredEvent): Event {
   const { id, type, organization, occurredAt, actor, trace, payload } = stored;
@@ -74,14 +73,11 @@ export function parseEvent(stored: StoredEvent): Event {
 /**
  * The data as JSON text.
  *
- * @throws PosthornError `invalid_event`, naming the place, for anything that JSON would change or
- * drop in silence (undefined in arrays, NaN, Infinity, bigint, functions, symbols, dates, maps,
- * class instances), for nesting beyond 64 levels, and for more than 256 KiB.
+ * @throws PosthornError `invalid_event`, naming the place, for what `writeJson` refuses and for
+ * more than 256 KiB.
  */
 export function serialise(subject: string, data: unknown): string {
-  const issue = notJson(data, []);
-  if (issue !== null) throw eventError(subject, issue);
-  const payload = JSON.stringify(data);
+  const payload = written(subject, data);
   const size = Buffer.byteLength(payload);
   if (size > MAX_PAYLOAD_BYTES) {
     throw eventError(subject, {
@@ -93,42 +89,13 @@ export function serialise(subject: string, data: unknown): string {
   return payload;
 }
 
-/** The first thing in a value that JSON cannot carry unchanged, or null. */
-export function notJson(value: unknown, path: readonly (string | number)[]): Issue | null {
-  const invalid = (message: string): Issue => ({ path, message, code: "invalid" });
-  if (path.length > MAX_DEPTH) {
-    return invalid(`nested deeper than ${MAX_DEPTH} levels, or circular`);
+function written(subject: string, data: unknown): string {
+  try {
+    return writeJson(data);
+  } catch (error) {
+    if (error instanceof NotJson) throw eventError(subject, error.issue);
+    throw error;
   }
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return null;
-    case "number":
-      return Number.isFinite(value) ? null : invalid(`${value} is not JSON`);
-    case "object":
-      break;
-    default:
-      return invalid(`a value of type ${typeof value} is not JSON`);
-  }
-  if (value === null) return null;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) {
-      const issue = notJson(value[index], [...path, index]);
-      if (issue !== null) return issue;
-    }
-    return null;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
-    const name = (value as object).constructor?.name ?? "object";
-    return invalid(`a ${name} is not JSON; convert it to a plain value first`);
-  }
-  for (const [key, member] of Object.entries(value)) {
-    if (member === undefined) continue;
-    const issue = notJson(member, [...path, key]);
-    if (issue !== null) return issue;
-  }
-  return null;
 }
 
 function eventError(subject: string, issue: Issue): PosthornError {

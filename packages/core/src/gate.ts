@@ -1,3 +1,5 @@
+import { PosthornError } from "./errors.ts";
+
 /** At most `limit` per `perMs`, evenly spaced, with up to `burst` back to back. */
 export interface RateLimit {
   /** How many, at least 1. */
@@ -35,6 +37,32 @@ export interface GateState extends GateDefinition {
   readonly pausedUntil: number;
   /** Raised whenever the gate's regime changes; results claimed under an older one never move it. */
   readonly epoch: number;
+}
+
+/**
+ * The limit that a handler gave a gate, or null if it gave none.
+ *
+ * @throws PosthornError `invalid_options`, naming handler, gate and field, for a limit that is not
+ * whole numbers of at least 1, or only half of one.
+ */
+export function limitOf(gate: Gate, handlerType: string): RateLimit | null {
+  const { name, key, limit, perMs, burst } = gate;
+  const invalid = (message: string): PosthornError =>
+    new PosthornError(
+      "invalid_options",
+      `Handler "${handlerType}" answers a gate ${JSON.stringify(name)} ${message}.`,
+    );
+  if (typeof name !== "string" || name === "") throw invalid("without a name");
+  if (typeof key !== "string") throw invalid("whose key is not a string");
+  if (limit === undefined && perMs === undefined && burst === undefined) return null;
+  if (limit === undefined || perMs === undefined) {
+    throw invalid("with half a limit. Give both `limit` and `perMs`, or neither");
+  }
+  for (const [field, value] of Object.entries({ limit, perMs, burst: burst ?? 1 })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw invalid(`whose ${field} is ${String(value)}. Use a whole number of at least 1`);
+  }
+  return { limit, perMs, burst };
 }
 
 /** A gate that nothing has passed yet. */
@@ -75,11 +103,16 @@ export function room(gate: GateState, now: number, wanted: number): number {
   return Math.min(wanted, Math.floor(free / gap));
 }
 
-/** The gate after `count` passed at `now`. Call it only with what `room` granted. */
+/**
+ * The gate after `count` passed at `now`. Call it only with what `room` granted, and keep what it
+ * answers also for 0: a clock that went back is made good there.
+ */
 export function pass(gate: GateState, now: number, count: number): GateState {
-  if (gate.limit === null || count === 0) return gate;
-  const tat = arrival(gate, gate.limit, now * 1_000) + count * spacing(gate.limit);
-  return { ...gate, tat };
+  if (gate.limit === null) return gate;
+  const nowUs = now * 1_000;
+  const arrived = arrival(gate, gate.limit, nowUs);
+  const tat = count === 0 ? Math.min(gate.tat, arrived) : arrived + count * spacing(gate.limit);
+  return tat === gate.tat ? gate : { ...gate, tat };
 }
 
 /** The first instant (epoch milliseconds, at least `now`) at which one more may pass. */

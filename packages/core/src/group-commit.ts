@@ -33,7 +33,12 @@ export function groupCommit<Item, Result>(
           continue;
         }
         for (const { item, resolve, reject } of group) {
-          await write([item]).then(([result]) => resolve(result as Result), reject);
+          try {
+            const [result] = await write([item]);
+            resolve(result as Result);
+          } catch (own) {
+            reject(own);
+          }
         }
       }
     }

@@ -13,6 +13,8 @@ export interface LaneDefinition {
   readonly gates: readonly GateDefinition[];
   /** The key that opens the subscription's secrets; null if it has none. */
   readonly keyId: string | null;
+  /** The key that made the gates' ids; null without gates, and without keys. */
+  readonly gateKeyId: string | null;
   /** A disabled subscription's lane keeps what it has, and nothing in it is due. */
   readonly parked: boolean;
 }

@@ -26,7 +26,7 @@ export interface Listeners {
 const REMEMBERED = 10_000;
 
 export function createListeners(logger: Logger): Listeners {
-  const emitter = new EventEmitter<{ [pattern: string]: [Event] }>();
+  const emitter = new EventEmitter<{ [pattern: string]: [StoredEvent] }>();
   const announced = new Set<string>();
 
   function remember(id: string): boolean {
@@ -43,7 +43,8 @@ export function createListeners(logger: Logger): Listeners {
 
   return {
     on: (pattern, listener) => {
-      const heard = (event: Event): void => callListener(() => listener(event), pattern, logger);
+      const heard = (event: StoredEvent): void =>
+        callListener(() => listener(parseEvent(event)), pattern, logger);
       emitter.on(pattern, heard);
       return () => void emitter.off(pattern, heard);
     },
@@ -53,7 +54,7 @@ export function createListeners(logger: Logger): Listeners {
         .filter((pattern) => matches(String(pattern), stored.type));
       if (!remember(stored.id) || patterns.length === 0) return;
       queueMicrotask(() => {
-        for (const pattern of patterns) emitter.emit(pattern, parseEvent(stored));
+        for (const pattern of patterns) emitter.emit(pattern, stored);
       });
     },
   };

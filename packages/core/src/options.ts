@@ -1,4 +1,5 @@
-import type { Catalog, EventType } from "./catalog.ts";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type Catalog, type EventType, requireNames } from "./catalog.ts";
 import { ABORT_GRACE_MS } from "./deliver.ts";
 import { PosthornError } from "./errors.ts";
 import type { Handler } from "./handler.ts";
@@ -56,6 +57,8 @@ export interface ResolvedOptions {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
+/** Half of the longest lease, so that every timeout has a lease that fits. */
+const LONGEST_TIMEOUT_MS = DAY_MS / 2 - 10_000;
 const LEASE_MARGIN_MS = 5_000;
 const storageMethods = [
   "append",
@@ -78,11 +81,17 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
 ): ResolvedOptions {
   checkCatalog(options.catalog);
   checkStorage(options.storage);
+  checkTransport(options.transport);
   const handlers = checkHandlers(options.handlers);
 
   const concurrency = integer("concurrency", options.concurrency ?? 50, 1, 10_000);
   const pollMs = integer("pollMs", options.pollMs ?? 1_000, 10, DAY_MS);
-  const timeoutMs = integer("handlerTimeoutMs", options.handlerTimeoutMs ?? 15_000, 10, DAY_MS);
+  const timeoutMs = integer(
+    "handlerTimeoutMs",
+    options.handlerTimeoutMs ?? 15_000,
+    10,
+    LONGEST_TIMEOUT_MS,
+  );
   const retry = checkRetry("retry", options.retry ?? standardRetry);
   const timeoutOf = (handler: Handler): number => handler.timeoutMs ?? timeoutMs;
   const retryOf = (handler: Handler | undefined): RetryPolicy => handler?.retry ?? retry;
@@ -116,8 +125,9 @@ function checkCatalog(catalog: Catalog): void {
   if (typeof catalog !== "object" || catalog === null) {
     throw invalid("catalog is missing. Make one with defineCatalog().");
   }
+  requireNames(Object.keys(catalog));
   for (const [name, { schema, example }] of Object.entries<EventType>(catalog)) {
-    if (typeof schema?.["~standard"]?.validate !== "function") {
+    if (!isSchema(schema)) {
       throw invalid(
         `catalog.${name}.schema is not a Standard Schema (https://standardschema.dev). Use one of valibot, zod, arktype, …`,
       );
@@ -134,18 +144,34 @@ function checkCatalog(catalog: Catalog): void {
 }
 
 function checkStorage(storage: Storage<never>): void {
-  const missing = storageMethods.filter((method) => typeof storage?.[method] !== "function");
-  if (missing.length > 0) {
-    throw invalid(
-      `storage is not a Storage: it lacks ${missing.join(", ")}. Pass what memoryStorage() or another storage package answers.`,
-    );
-  }
+  const lacking = [
+    ...lacks(storage, storageMethods),
+    ...lacks(storage?.subscriptions, ["create", "get", "list", "update", "delete"]),
+    ...lacks(storage?.history, ["event", "events", "delivery", "deliveries", "attempts"]),
+  ];
+  if (lacking.length === 0) return;
+  throw invalid(
+    `storage is not a Storage: it lacks ${lacking.join(", ")}. Pass what memoryStorage() or another storage package answers.`,
+  );
 }
 
+function checkTransport(transport: Transport | undefined): void {
+  if (transport === undefined) return;
+  const lacking = lacks(transport, ["wake", "broadcast", "listen", "close"]);
+  if (lacking.length === 0) return;
+  throw invalid(
+    `transport is not a Transport: it lacks ${lacking.join(", ")}. Pass what inProcessTransport() or a transport package answers, or leave it out.`,
+  );
+}
+
+const lacks = (value: unknown, methods: readonly string[]): readonly string[] =>
+  methods.filter((method) => typeof (value as Record<string, unknown>)?.[method] !== "function");
+
 function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handler> {
+  if (!Array.isArray(handlers)) throw invalid("handlers must be an array, such as `[slack()]`.");
   const byType = new Map<string, Handler>();
-  for (const [index, handler] of handlers.entries()) {
-    const { type, timeoutMs, retry } = handler;
+  for (const [index, handler] of (handlers as readonly Handler[]).entries()) {
+    const { type, timeoutMs, retry, configuration, secrets, gates } = handler ?? {};
     if (typeof type !== "string" || !/^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(type)) {
       throw invalid(
         `handlers[${index}].type is ${JSON.stringify(type)}. Use lower-case words joined by "_".`,
@@ -154,14 +180,30 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
     if (byType.has(type)) {
       throw invalid(`handlers[${index}] has the type "${type}", which an earlier handler has too.`);
     }
-    if (timeoutMs !== undefined) integer(`handlers[${index}].timeoutMs`, timeoutMs, 10, DAY_MS);
+    const shapes: readonly (readonly [string, boolean, string])[] = [
+      ["deliver", typeof handler.deliver === "function", "a function"],
+      ["configuration", isSchema(configuration), "a Standard Schema (https://standardschema.dev)"],
+      ["secrets", secrets === undefined || Array.isArray(secrets), "an array of keys"],
+      ["gates", gates === undefined || typeof gates === "function", "a function"],
+    ];
+    for (const [field, isRight, rule] of shapes) {
+      if (!isRight) throw invalid(`handlers[${index}].${field} of type "${type}" must be ${rule}.`);
+    }
+    if (timeoutMs !== undefined)
+      integer(`handlers[${index}].timeoutMs`, timeoutMs, 10, LONGEST_TIMEOUT_MS);
     if (retry !== undefined) checkRetry(`handlers[${index}].retry`, retry);
     byType.set(type, handler);
   }
   return byType;
 }
 
+const isSchema = (schema: unknown): schema is StandardSchemaV1 =>
+  typeof (schema as StandardSchemaV1 | undefined)?.["~standard"]?.validate === "function";
+
 function checkRetry(place: string, policy: RetryPolicy): RetryPolicy {
+  if (!Array.isArray(policy?.delaysMs)) {
+    throw invalid(`${place}.delaysMs must be an array of milliseconds, such as [5_000, 60_000].`);
+  }
   for (const [index, delay] of policy.delaysMs.entries()) {
     integer(`${place}.delaysMs[${index}]`, delay, 1, 365 * DAY_MS);
   }

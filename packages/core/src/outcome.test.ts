@@ -100,7 +100,7 @@ describe("an outcome", () => {
 });
 
 describe("anything else", () => {
-  it.each([
+  it.each<[string, unknown, string]>([
     ["nothing", undefined, "it returned undefined"],
     ["null", null, "it returned null"],
     ["true", true, "it returned boolean"],

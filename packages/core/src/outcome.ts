@@ -1,6 +1,7 @@
-import { type Json, notJson } from "./event.ts";
+import type { Json } from "./event.ts";
 import type { Outcome } from "./handler.ts";
-import { describe, redact, safeText } from "./redact.ts";
+import { writeJson } from "./json.ts";
+import { describe, redactJson, safeText } from "./redact.ts";
 
 /** The most JSON that a handler may have remembered, in characters. */
 const LONGEST_JSON = 16_384;
@@ -61,9 +62,13 @@ const notAnOutcome = (why: string, secrets: readonly string[]): Outcome => ({
 
 /** A copy of JSON with secrets masked; undefined for anything else, and for too much of it. */
 function json(value: unknown, secrets: readonly string[]): Json | undefined {
-  if (value === undefined || notJson(value, []) !== null) return undefined;
-  const text = redact(JSON.stringify(value), secrets);
-  return text.length > LONGEST_JSON ? undefined : JSON.parse(text);
+  if (value === undefined) return undefined;
+  try {
+    const text = writeJson(value);
+    return text.length > LONGEST_JSON ? undefined : redactJson(JSON.parse(text), secrets);
+  } catch {
+    return undefined;
+  }
 }
 
 const milliseconds = (value: unknown): number | undefined =>

@@ -6,7 +6,7 @@ const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 5_000;
 
 /**
- * A wait before try number `attempt` (from 1) is repeated, in milliseconds: full jitter under an
+ * The wait before try number `attempt` (from 1) is repeated, in milliseconds: full jitter under an
  * exponential cap (AWS Architecture Blog, "Exponential Backoff And Jitter").
  */
 export const backoff = (attempt: number, random: number): number =>
@@ -19,24 +19,39 @@ export const backoff = (attempt: number, random: number): number =>
  * @throws what the operation threw: at once if it is a PosthornError (repeating cannot help), at
  * last when `tries` are spent or the signal aborts.
  */
-export function persist<Result>(
+export async function persist<Result>(
   operation: () => Promise<Result>,
   options: {
     readonly system: Pick<System, "sleep" | "random">;
     readonly tries: number;
     readonly signal: AbortSignal;
-    readonly onFailure?: (error: Error) => void;
+    /** Called with what was thrown, before each repetition. */
+    readonly onFailure?: (thrown: unknown) => void;
   },
 ): Promise<Result> {
   const { system, tries, signal, onFailure } = options;
-  return pRetry(operation, {
-    retries: tries - 1,
-    minTimeout: 0,
-    onFailedAttempt: ({ error }) => onFailure?.(error),
-    shouldRetry: async ({ error, attemptNumber, retriesLeft }) => {
-      if (retriesLeft === 0 || signal.aborted || isPosthornError(error)) return false;
-      await system.sleep(backoff(attemptNumber, system.random()), signal);
-      return !signal.aborted;
-    },
-  });
+  let thrown: unknown;
+  /** p-retry would take a TypeError for a bug; drivers throw them for broken connections. */
+  const attempt = async (): Promise<Result> => {
+    try {
+      return await operation();
+    } catch (error) {
+      thrown = error;
+      throw new Error("The operation failed.");
+    }
+  };
+  try {
+    return await pRetry(attempt, {
+      retries: tries - 1,
+      minTimeout: 0,
+      shouldRetry: async ({ attemptNumber }) => {
+        if (signal.aborted || isPosthornError(thrown)) return false;
+        onFailure?.(thrown);
+        await system.sleep(backoff(attemptNumber, system.random()), signal);
+        return !signal.aborted;
+      },
+    });
+  } catch {
+    throw thrown;
+  }
 }

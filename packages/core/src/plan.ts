@@ -48,7 +48,7 @@ interface Owed {
 function matcher(input: RouteInput): (organization: string, type: string) => readonly Owed[] {
   const answers = new Map<string, readonly Owed[]>();
   return (organization, type) => {
-    const question = `${type} ${organization}`;
+    const question = JSON.stringify([type, organization]);
     let answer = answers.get(question);
     if (answer === undefined) {
       answer = input.candidates(organization).flatMap((candidate): readonly Owed[] => {

@@ -6,7 +6,6 @@ import {
   type Actor,
   type Event,
   type NewEvent,
-  notJson,
   parseEvent,
   type StoredEvent,
   serialise,
@@ -14,6 +13,7 @@ import {
 } from "./event.ts";
 import { groupCommit } from "./group-commit.ts";
 import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from "./idempotency.ts";
+import { notJson } from "./json.ts";
 import { organizationProblem } from "./organization.ts";
 import type { Appended, Storage } from "./storage.ts";
 import { closest } from "./suggest.ts";

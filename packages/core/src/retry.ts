@@ -107,7 +107,7 @@ export function decide(
       const counted = throttles > FREE_THROTTLES;
       const asked = clamp(outcome.retryAfterMs, SHORTEST_PAUSE_MS, LONGEST_RETRY_AFTER_MS);
       const widened = Math.min(asked * 2 ** (throttles - 1), LONGEST_WIDENED_PAUSE_MS);
-      const until = now + Math.max(asked, widened);
+      const until = Math.ceil(now + Math.max(asked, widened));
       const pause = outcome.gate === undefined ? null : { gate: outcome.gate, until };
       if (counted && policy.delaysMs[attempts - 1] === undefined) {
         return decision({ status: "dead", reason: outcome.reason, attempts, throttles }, { pause });

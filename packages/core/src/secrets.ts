@@ -55,10 +55,11 @@ export const keyAdvice =
  * are not 32 bytes (or all the same byte).
  */
 export function keyring(keys: readonly EncryptionKey[], system: Pick<System, "bytes">): Keyring {
+  if (!Array.isArray(keys)) throw optionError(`encryptionKeys must be an array. ${keyAdvice}`);
   const ring = new Map<string, Buffer>();
-  for (const [index, { id, key }] of keys.entries()) {
+  for (const [index, { id, key }] of (keys as readonly EncryptionKey[]).entries()) {
     const place = `encryptionKeys[${index}]`;
-    if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) {
+    if (typeof id !== "string" || !/^[A-Za-z0-9_-]{1,32}$/.test(id)) {
       throw optionError(`${place}.id must be 1 to 32 letters, digits, "_" or "-".`);
     }
     if (ring.has(id))
@@ -103,9 +104,10 @@ export function keyring(keys: readonly EncryptionKey[], system: Pick<System, "by
       return `${FORMAT}.${sealingId}.${sealed}`;
     },
     open: (sealed, place) => {
-      const [format, id, body] = sealed.split(".");
-      const bytes = Buffer.from(body ?? "", "base64url");
-      if (format !== FORMAT || id === undefined || bytes.length < NONCE_BYTES + TAG_BYTES) {
+      const [format, id = "", body = "", ...rest] = sealed.split(".");
+      const bytes = Buffer.from(body, "base64url");
+      const isWhole = rest.length === 0 && bytes.toString("base64url") === body;
+      if (format !== FORMAT || !isWhole || bytes.length < NONCE_BYTES + TAG_BYTES) {
         throw unreadable(place, "it is not in a format that this version knows");
       }
       const key = keyOf(id);

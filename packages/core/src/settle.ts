@@ -104,8 +104,8 @@ export function createSettle(options: {
         system,
         tries: TRIES,
         signal: giveUp,
-        onFailure: (error) =>
-          lifecycle.emit("dispatcher.error", { step: "settle", message: describe(error) }),
+        onFailure: (thrown) =>
+          lifecycle.emit("dispatcher.error", { step: "settle", message: describe(thrown) }),
       });
       if (ended === null) return null;
       const delivery = after(claim.delivery, ended.change.next, startedAt + durationMs);

@@ -59,6 +59,7 @@ export interface Storage<Tx = never> {
    *
    * - First, flights whose lease is over end as lapses: `rules.lapse` says what becomes of each.
    * - A delivery is in at most one flight. Its token is the request's.
+   * - The gates that `rules.admit` answers are kept, also where it let nothing through.
    * - At most `slots` in all and `perLane` of one lane; only lanes that are not parked and that
    *   the request's abilities can serve.
    * - Deliveries with two or more lapses are suspects: claimed only with `alone`, one at a time
@@ -305,8 +306,8 @@ export interface SubscriptionStore<Tx = never> {
   ): Promise<void>;
 
   /**
-   * Subscriptions of any organization whose secrets need another key than `keyId`, ids above
-   * `after`, in the order of ids.
+   * Subscriptions of any organization whose secrets need another key than `keyId`, or whose gates'
+   * ids were not made with it: ids above `after`, in the order of ids.
    */
   sealedOtherwise(request: {
     readonly keyId: string;

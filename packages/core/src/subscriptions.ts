@@ -6,14 +6,15 @@ import {
   openConfiguration,
   type PlainConfiguration,
   parseConfiguration,
-  refuseMasks,
+  refuseUnsealable,
   sealConfiguration,
 } from "./configuration.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Issue, issuesError, PosthornError } from "./errors.ts";
-import { notJson } from "./event.ts";
+import { limitOf } from "./gate.ts";
 import type { Handler, Verification } from "./handler.ts";
 import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from "./idempotency.ts";
+import { notJson } from "./json.ts";
 import type { LaneDefinition } from "./lane.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
@@ -135,6 +136,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
   }> {
     const { id: subscriptionId, organization, enabled } = subscription;
     const parsed: unknown = await parseConfiguration(handler, plain);
+    refuseUnsealable(handler, plain);
     const stored = sealConfiguration(handler, plain, { organization, subscriptionId }, keyring);
     const lane = laneOf(handler, parsed, organization, stored.secrets, !enabled);
     return { parsed, stored, lane };
@@ -150,13 +152,15 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
     const gates = (handler.gates?.(parsed) ?? []).map((gate) => ({
       id: keyring.gateId(organization, handler.type, gate),
       name: gate.name,
-      limit:
-        gate.limit === undefined || gate.perMs === undefined
-          ? null
-          : { limit: gate.limit, perMs: gate.perMs, burst: gate.burst },
+      limit: limitOf(gate, handler.type),
     }));
     const [sealed] = Object.values(secrets);
-    return { gates, parked, keyId: sealed === undefined ? null : sealedWith(sealed) };
+    return {
+      gates,
+      parked,
+      keyId: sealed === undefined ? null : sealedWith(sealed),
+      gateKeyId: gates.length === 0 ? null : keyring.sealingId,
+    };
   }
 
   /** @throws PosthornError `handler_refused` */
@@ -231,7 +235,6 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         ...idempotencyKeyIssues(idempotencyKey),
       ]);
       const plain = configuration as PlainConfiguration;
-      refuseMasks(handler, plain);
       const id = system.id();
       const { parsed, stored, lane } = await prepare(handler, plain, { id, organization, enabled });
       const fingerprints = keyring.fingerprints([name, [...eventTypes], type, plain, enabled]);
@@ -295,7 +298,6 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
                 changes.configuration as PlainConfiguration,
                 changes.replaceConfiguration ?? false,
               );
-        refuseMasks(handler, plain);
         const reconfigured = JSON.stringify(plain) !== JSON.stringify(opened);
         const next = { id: current.id, organization: current.organization, enabled };
         const { parsed, stored, lane } = await prepare(handler, plain, next);

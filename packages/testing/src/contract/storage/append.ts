@@ -139,7 +139,7 @@ export const appendCases: readonly StorageCase[] = [
 
       const record = { ...aSubscription({ configuration: { url: "a" } }), eventTypes: ["a"] };
       const kept = structuredClone(record);
-      await storage.subscriptions.create(record, { gates: [], keyId: null, parked: false });
+      await storage.subscriptions.create(record, { gates: [], keyId: null, gateKeyId: null, parked: false });
       record.eventTypes.push("changed");
       deface(await storage.subscriptions.get(record));
       assert.deepEqual(await storage.subscriptions.get(record), kept);

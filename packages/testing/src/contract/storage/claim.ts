@@ -151,7 +151,7 @@ export const claimCases: readonly StorageCase[] = [
     "the subscription is read at the claim": async ({ storage, owe, claimOne }) => {
       const { subscription } = await owe();
       const changed = { ...subscription, version: 2, configuration: { url: "new" } };
-      await storage.subscriptions.update(changed, { gates: [], keyId: null, parked: false });
+      await storage.subscriptions.update(changed, { gates: [], keyId: null, gateKeyId: null, parked: false });
       assert.deepEqual((await claimOne()).subscription, changed);
     },
 
@@ -370,7 +370,7 @@ export const claimCases: readonly StorageCase[] = [
       const { subscription, ids } = await owe();
       await claim();
       const parked = { ...subscription, version: 2, enabled: false };
-      await storage.subscriptions.update(parked, { gates: [], keyId: null, parked: true });
+      await storage.subscriptions.update(parked, { gates: [], keyId: null, gateKeyId: null, parked: true });
       const { claims, lapsed } = await claim({ now: NOW + LEASE + 1 });
       assert.deepEqual([claims.length, lapsed.length], [0, 1]);
       assert.equal((await delivery(ids[0] ?? "")).inFlight, false);

@@ -77,7 +77,7 @@ export const releaseCases: readonly StorageCase[] = laws("release", {
     const { subscription, ids } = await owe();
     const flight = await claimOne();
     const parked = { ...subscription, version: 2, enabled: false };
-    await storage.subscriptions.update(parked, { gates: [], keyId: null, parked: true });
+    await storage.subscriptions.update(parked, { gates: [], keyId: null, gateKeyId: null, parked: true });
     await storage.release([flight], NOW);
     assert.equal((await delivery(ids[0] ?? "")).inFlight, false);
     const { claims, nextDueAt } = await claim({ now: NOW + MINUTE });

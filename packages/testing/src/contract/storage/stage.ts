@@ -145,6 +145,7 @@ export const aSubscription = (given: Partial<SubscriptionRecord> = {}): Subscrip
 export const aLane = (given: Partial<LaneDefinition> = {}): LaneDefinition => ({
   gates: [],
   keyId: null,
+  gateKeyId: null,
   parked: false,
   ...given,
 });
