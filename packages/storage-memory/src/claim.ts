@@ -1,4 +1,5 @@
 import {
+  type Admission,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
@@ -88,23 +89,20 @@ function grantsOf(
 }
 
 function claimSuspect(state: State, terms: FlightTerms, { admit }: ClaimRules): readonly Claim[] {
-  const refused: { owed: Owed; againAt: number }[] = [];
-  const claims: Claim[] = [];
+  const asked: { owed: Owed; admission: Admission }[] = [];
   for (const owed of until(state.suspects, terms.now)) {
     if (!isClaimable(owed.lane, terms) || terms.slots === 0) continue;
-    const { count, gates, againAt, startBy } = admit(gatesOf(state, owed.lane), terms.now, 1);
-    if (count === 1) {
-      keepGates(state, gates);
-      claims.push(fly(state, owed, terms, startBy));
-      break;
-    }
-    refused.push({ owed, againAt });
+    const admission = admit(gatesOf(state, owed.lane), terms.now, 1);
+    asked.push({ owed, admission });
+    if (admission.count === 1) break;
   }
-  for (const { owed, againAt } of refused) {
+  return asked.flatMap(({ owed, admission: { count, gates, againAt, startBy } }) => {
+    keepGates(state, gates);
+    if (count === 1) return [fly(state, owed, terms, startBy)];
     state.suspects.remove(owed.suspect);
     owed.suspect = state.suspects.add(owed, againAt);
-  }
-  return claims;
+    return [];
+  });
 }
 
 /** What a process can find later: in a lane, among suspects, at the end of a lease. */

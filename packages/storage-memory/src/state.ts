@@ -23,6 +23,7 @@ export interface Occurrence {
 export interface Lane {
   record: SubscriptionRecord;
   keyId: string | null;
+  gateKeyId: string | null;
   parked: boolean;
   deleted: boolean;
   gateIds: readonly string[];

@@ -29,6 +29,7 @@ export function subscriptionsIn(state: State): SubscriptionStore {
       const lane: Lane = {
         record,
         keyId: null,
+        gateKeyId: null,
         parked: false,
         deleted: false,
         gateIds: [],
@@ -85,7 +86,7 @@ export function subscriptionsIn(state: State): SubscriptionStore {
     sealedOtherwise: async ({ keyId, after, limit }) => {
       ready(state);
       return [...lanes.values()]
-        .filter((lane) => !lane.deleted && lane.keyId !== null && lane.keyId !== keyId)
+        .filter((lane) => !lane.deleted && needsAnother(lane, keyId))
         .filter(({ record }) => after === null || record.id > after)
         .sort(byId)
         .slice(0, limit)
@@ -106,7 +107,7 @@ function define(
   state: State,
   lane: Lane,
   record: SubscriptionRecord,
-  { gates, keyId, parked }: LaneDefinition,
+  { gates, keyId, gateKeyId, parked }: LaneDefinition,
 ): void {
   keepGates(
     state,
@@ -114,9 +115,14 @@ function define(
   );
   lane.record = frozen(record);
   lane.keyId = keyId;
+  lane.gateKeyId = gateKeyId;
   lane.parked = parked;
   lane.gateIds = gates.map(({ id }) => id);
   schedule(state, lane, 0);
 }
+
+const needsAnother = (lane: Lane, keyId: string): boolean =>
+  (lane.keyId !== null && lane.keyId !== keyId) ||
+  (lane.gateIds.length > 0 && lane.gateKeyId !== keyId);
 
 const byId = (a: Lane, b: Lane): number => (a.record.id < b.record.id ? -1 : 1);

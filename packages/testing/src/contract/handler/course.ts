@@ -16,7 +16,7 @@ export interface Course extends Pick<HandlerHarness, "handler" | "configuration"
 }
 
 /** How one delivery ended. */
-export interface Flown {
+interface Flown {
   readonly outcome: Outcome;
   /** Everything that the handler logged meanwhile. */
   readonly log: readonly unknown[];

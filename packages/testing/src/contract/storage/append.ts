@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isPosthornError } from "@posthorn/core";
-import { ACME, anEvent, aSubscription, laws, type StorageCase, storedOf } from "./stage.ts";
+import { ACME, aLane, anEvent, aSubscription, laws, type StorageCase, storedOf } from "./stage.ts";
 
 const unknownTransaction = (error: unknown): boolean =>
   isPosthornError(error, "unknown_transaction");
@@ -139,7 +139,7 @@ export const appendCases: readonly StorageCase[] = [
 
       const record = { ...aSubscription({ configuration: { url: "a" } }), eventTypes: ["a"] };
       const kept = structuredClone(record);
-      await storage.subscriptions.create(record, { gates: [], keyId: null, gateKeyId: null, parked: false });
+      await storage.subscriptions.create(record, aLane());
       record.eventTypes.push("changed");
       deface(await storage.subscriptions.get(record));
       assert.deepEqual(await storage.subscriptions.get(record), kept);

@@ -11,6 +11,7 @@ import {
   admitAll,
   aGate,
   again,
+  aLane,
   LEASE,
   laws,
   MINUTE,
@@ -151,7 +152,7 @@ export const claimCases: readonly StorageCase[] = [
     "the subscription is read at the claim": async ({ storage, owe, claimOne }) => {
       const { subscription } = await owe();
       const changed = { ...subscription, version: 2, configuration: { url: "new" } };
-      await storage.subscriptions.update(changed, { gates: [], keyId: null, gateKeyId: null, parked: false });
+      await storage.subscriptions.update(changed, aLane());
       assert.deepEqual((await claimOne()).subscription, changed);
     },
 
@@ -224,6 +225,27 @@ export const claimCases: readonly StorageCase[] = [
       );
       assert.deepEqual(seen, [left]);
       assert.deepEqual(second.claims[0]?.gates, [{ id: gate.id, name: gate.name, epoch: 3 }]);
+    },
+
+    "what the rule leaves of a gate is kept, also where it let nothing through": async ({
+      owe,
+      claim,
+    }) => {
+      const gate = aGate();
+      await owe({ lane: { gates: [gate] } });
+      const left = stateOf(gate, { tat: NOW * 1_000 + 7 });
+      await claim({}, { admit: () => ({ count: 0, gates: [left], againAt: NOW, startBy: null }) });
+      const seen: unknown[] = [];
+      await claim(
+        {},
+        {
+          admit: (gates, now, wanted) => {
+            seen.push(...gates);
+            return admitAll(gates, now, wanted);
+          },
+        },
+      );
+      assert.deepEqual(seen[0], left);
     },
 
     "a paused gate holds its lanes until the pause is over": async ({
@@ -370,7 +392,7 @@ export const claimCases: readonly StorageCase[] = [
       const { subscription, ids } = await owe();
       await claim();
       const parked = { ...subscription, version: 2, enabled: false };
-      await storage.subscriptions.update(parked, { gates: [], keyId: null, gateKeyId: null, parked: true });
+      await storage.subscriptions.update(parked, aLane({ parked: true }));
       const { claims, lapsed } = await claim({ now: NOW + LEASE + 1 });
       assert.deepEqual([claims.length, lapsed.length], [0, 1]);
       assert.equal((await delivery(ids[0] ?? "")).inFlight, false);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ACME, aGate, again, LEASE, laws, MINUTE, NOW, type StorageCase } from "./stage.ts";
+import { ACME, aGate, again, aLane, LEASE, laws, MINUTE, NOW, type StorageCase } from "./stage.ts";
 
 export const releaseCases: readonly StorageCase[] = laws("release", {
   "the delivery waits again, and nothing of it is spent": async ({
@@ -77,7 +77,7 @@ export const releaseCases: readonly StorageCase[] = laws("release", {
     const { subscription, ids } = await owe();
     const flight = await claimOne();
     const parked = { ...subscription, version: 2, enabled: false };
-    await storage.subscriptions.update(parked, { gates: [], keyId: null, gateKeyId: null, parked: true });
+    await storage.subscriptions.update(parked, aLane({ parked: true }));
     await storage.release([flight], NOW);
     assert.equal((await delivery(ids[0] ?? "")).inFlight, false);
     const { claims, nextDueAt } = await claim({ now: NOW + MINUTE });

@@ -5,6 +5,7 @@ import {
   admitAll,
   aGate,
   again,
+  aLane,
   dead,
   delivered,
   LEASE,
@@ -169,7 +170,7 @@ export const settleCases: readonly StorageCase[] = [
       const sibling = await owe({ lane: { gates: [gate] } });
       await settle(await claimOne(), { ...waiting(NOW), gates: [stateOf(gate, { epoch: 4 })] });
       const changed = { ...subscription, version: 2, name: "Renamed" };
-      const definition = { gates: [gate], keyId: null, gateKeyId: null, parked: false };
+      const definition = aLane({ gates: [gate] });
       await storage.subscriptions.update(changed, definition);
       const expected = {
         delivery: await delivery(flight.deliveryId),

@@ -70,14 +70,14 @@ export interface Stage {
   attempts(id: string): Promise<readonly Attempt[]>;
 }
 
-export interface Owing {
+interface Owing {
   readonly count?: number;
   readonly at?: number;
   readonly record?: Partial<SubscriptionRecord>;
   readonly lane?: Partial<LaneDefinition>;
 }
 
-export interface Owed {
+interface Owed {
   readonly subscription: SubscriptionRecord;
   readonly events: readonly StoredEvent[];
   /** Of the deliveries, oldest first. */
@@ -89,7 +89,7 @@ export type Change = SettleChange | ((delivery: Delivery) => SettleChange);
 /** When the cases play. */
 export const NOW = 1_800_000_000_000;
 export const MINUTE = 60_000;
-export const LEASE = MINUTE;
+export const LEASE = 45_000;
 export const ACME = "acme";
 
 let made = 0;
@@ -160,7 +160,7 @@ export const aGate = (perMs: number | null = null, name = "host"): GateDefinitio
 export const aDelivery = (
   event: StoredEvent,
   record: SubscriptionRecord,
-  createdAt = NOW,
+  createdAt: number = NOW,
 ): NewDelivery => ({
   id: newId(),
   organization: event.organization,
@@ -178,7 +178,7 @@ export const delivered: Change = ({ attempts }) => ({
 
 export const again =
   (dueAt: number, reason = "refused"): Change =>
-  ({ attempts }) => ({
+  ({ attempts }: Delivery): SettleChange => ({
     next: { status: "waiting", dueAt, reason, attempts: attempts + 1 },
     counted: true,
   });

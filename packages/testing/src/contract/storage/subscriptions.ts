@@ -283,20 +283,23 @@ export const subscriptionCases: readonly StorageCase[] = [
       storage,
       subscribe,
     }) => {
-      const ids = [newId(), newId(), newId(), newId()];
-      const [first = "", second = "", third = "", fourth = ""] = ids;
+      const ids = Array.from({ length: 5 }, newId);
+      const [first = "", second = "", third = "", fourth = "", fifth = ""] = ids;
       await subscribe({ id: third }, { keyId: "key-0" });
       await subscribe({ id: second, organization: "umbrella" }, { keyId: "key-0" });
       await subscribe({ id: first }, { keyId: "key-9" });
       await subscribe({ id: fourth }, { keyId: "key-1" });
+      const gates = [aGate()];
+      await subscribe({ id: fifth }, { gates, gateKeyId: "key-0" });
+      await subscribe({}, { gates, gateKeyId: "key-1" });
       await subscribe({}, { keyId: null });
       const ask = async (after: string | null, limit: number): Promise<readonly string[]> =>
         (await storage.subscriptions.sealedOtherwise({ keyId: "key-1", after, limit })).map(
           ({ id }) => id,
         );
-      assert.deepEqual(await ask(null, 9), [first, second, third]);
+      assert.deepEqual(await ask(null, 9), [first, second, third, fifth]);
       assert.deepEqual(await ask(null, 2), [first, second]);
-      assert.deepEqual(await ask(first, 9), [second, third]);
+      assert.deepEqual(await ask(first, 9), [second, third, fifth]);
     },
 
     "what is no transaction of this storage is refused before anything is written": async ({
