@@ -39,9 +39,10 @@ async function serve(
   target: string,
 ): Promise<void> {
   const gone = new AbortController();
-  outgoing.once("close", () => gone.abort());
+  outgoing.once("close", () => outgoing.writableFinished || gone.abort());
   const body = bodyOf(incoming);
   const request = toRequest(incoming, target, body.content, gone.signal);
+  if (body.lost) await request?.text();
   const response = request === null ? problemResponse(unreadable) : await api.fetch(request);
   const content = Buffer.from(await response.arrayBuffer());
   body.drain();
@@ -89,19 +90,20 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
 
 interface IncomingBody {
   readonly content: ReadableStream<Uint8Array> | string | Uint8Array<ArrayBuffer> | null;
+  /** Somebody read it and left nothing: the API is to find it read, and to say so. */
+  readonly lost: boolean;
   /** Reads to the end what was not read, so that the client gets to read the answer. */
   drain(): void;
 }
 
 function bodyOf(incoming: NodeRequest): IncomingBody {
-  const { method, body } = incoming;
-  if (method === "GET" || method === "HEAD") return { content: null, drain: () => {} };
-  if (incoming.readableDidRead) {
-    const text = typeof body === "string" || body instanceof Uint8Array;
-    const content = text ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body);
-    return { content: content ?? null, drain: () => {} };
-  }
-  return unread(incoming);
+  const { method, body, readableDidRead, readableEnded } = incoming;
+  const none = { content: null, lost: false, drain: () => {} };
+  if (method === "GET" || method === "HEAD" || (readableEnded && !readableDidRead)) return none;
+  if (!readableDidRead) return unread(incoming);
+  if (body === undefined) return { ...none, content: "", lost: true };
+  const raw = typeof body === "string" || body instanceof Uint8Array;
+  return { ...none, content: raw ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) };
 }
 
 function unread(incoming: IncomingMessage): IncomingBody {
@@ -124,5 +126,5 @@ function unread(incoming: IncomingMessage): IncomingBody {
     stop();
     incoming.on("error", () => {}).resume();
   };
-  return { content, drain };
+  return { content, lost: false, drain };
 }

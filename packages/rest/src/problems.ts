@@ -180,7 +180,7 @@ export class Problem extends Error {
     super(detail);
     this.code = code;
     this.detail = detail;
-    this.errors = errors.slice(0, MOST_ERRORS);
+    this.errors = errors;
     this.headers = headers;
   }
 }
@@ -208,7 +208,7 @@ export function problemResponse(
     code,
     detail,
     ...extra,
-    ...(errors.length === 0 ? {} : { errors }),
+    ...(errors.length === 0 ? {} : { errors: errors.slice(0, MOST_ERRORS) }),
   };
   return new Response(JSON.stringify(body), {
     status,

@@ -104,6 +104,8 @@ export interface World {
   readonly bus: TestBus<typeof catalog, ReturnType<typeof slack> | Pager["handler"]>;
   readonly api: RestApi;
   readonly pager: Pager;
+  /** Every body that was sent. */
+  readonly sent: string[];
   /** Everything that was answered and logged. */
   readonly said: string[];
   readonly logged: { readonly level: string; readonly fields: object; readonly message: string }[];
@@ -116,6 +118,7 @@ export interface World {
 
 /** A bus, its API, and those who ask it: `Authorization: Api-Key <organization>`. */
 export function createWorld(options: Partial<RestApiOptions> = {}): World {
+  const sent: string[] = [];
   const said: string[] = [];
   const logged: World["logged"][number][] = [];
   const log =
@@ -135,6 +138,7 @@ export function createWorld(options: Partial<RestApiOptions> = {}): World {
   const api = createRestApi({ bus, authenticate: accountOf, logger, ...options });
 
   async function ask(method: string, path: string, asked: Asked = {}): Promise<Answered> {
+    sent.push(typeof asked.body === "string" ? asked.body : JSON.stringify(asked.body ?? null));
     const request = toRequest(method, path, asked);
     const response = await api.fetch(request);
     const text = await response.text();
@@ -147,6 +151,7 @@ export function createWorld(options: Partial<RestApiOptions> = {}): World {
     bus,
     api,
     pager,
+    sent,
     said,
     logged,
     ask,
