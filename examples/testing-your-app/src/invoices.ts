@@ -7,6 +7,7 @@ export interface Invoice {
   readonly cents: number;
 }
 
+// #region publish
 /** Tells the organization that its invoice was paid, once per invoice. */
 export async function settleInvoice(
   { id, organization, cents }: Invoice,
@@ -16,3 +17,4 @@ export async function settleInvoice(
   const idempotencyKey = `invoice_paid ${id}`;
   await bus.publish("invoice_paid", { invoice: id, cents }, { organization, idempotencyKey });
 }
+// #endregion publish

@@ -3,7 +3,9 @@ import { memoryStorage } from "@posthorn/storage-memory";
 import { catalog } from "./catalog.ts";
 import { settleInvoice } from "./invoices.ts";
 
+// #region bus
 const bus = createEventBus({ catalog, storage: memoryStorage(), handlers: [] });
+// #endregion bus
 bus.on("invoice_paid", ({ data }) => {
   console.log(`${data.invoice}: ${data.cents} cents`);
 });
