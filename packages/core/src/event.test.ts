@@ -1,9 +1,7 @@
-import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_PAYLOAD_BYTES, notJson, parseEvent, type StoredEvent, serialise } from "./event.ts";
+import { MAX_PAYLOAD_BYTES, parseEvent, type StoredEvent, serialise } from "./event.ts";
 
-const json = fc.jsonValue({ maxDepth: 5, noUnicodeString: false });
 const stored: StoredEvent = {
   id: "018f0000-0000-7000-8000-000000000000",
   type: "invoice_paid",
@@ -18,104 +16,32 @@ const stored: StoredEvent = {
 const refused = (message: string | RegExp) =>
   expect.objectContaining({ code: "invalid_event", message: expect.stringMatching(message) });
 
-class Money {
-  readonly amount = 5;
-}
-
-const circular: { self?: unknown } = {};
-circular.self = circular;
-
-const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
-
 describe("data", () => {
-  it("that is JSON comes back from the stored text as it was", () => {
+  it("comes back from the stored text as it was", () => {
     fc.assert(
-      fc.property(json, (data) => {
-        fc.pre(!JSON.stringify(data).includes("-0"));
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (data) => {
         const payload = serialise("Event", data);
         expect(payload).toBe(JSON.stringify(data));
-        expect(parseEvent({ ...stored, payload }).data).toEqual(JSON.parse(JSON.stringify(data)));
+        expect(parseEvent({ ...stored, payload }).data).toEqual(JSON.parse(payload));
       }),
     );
   });
 
-  it("is either JSON and stored unchanged, or refused with its place", () => {
-    const anything = fc.anything({
-      withBigInt: true,
-      withDate: true,
-      withMap: true,
-      withSet: true,
-      withTypedArray: true,
-      withNullPrototype: true,
-      withSparseArray: true,
-    });
-    fc.assert(
-      fc.property(anything, (data) => {
-        const issue = notJson(data, []);
-        if (issue !== null) {
-          expect(() => serialise("Event", data)).toThrow(refused(/^Event: data/));
-          return;
-        }
-        const read: unknown = JSON.parse(serialise("Event", data));
-        expect(read).toEqual(withoutUndefined(data));
-      }),
+  it("that is not JSON is refused, and its place named", () => {
+    expect(() => serialise('Event "a"', { lines: [{ at: new Date(0) }] })).toThrow(
+      refused(/^Event "a": data\.lines\.0\.at: a Date is not JSON; convert it/),
     );
-  });
-
-  it.each([
-    ["undefined", undefined, "a value of type undefined is not JSON"],
-    ["a function", () => 1, "a value of type function"],
-    ["a symbol", Symbol("a"), "a value of type symbol"],
-    ["a bigint", 1n, "a value of type bigint"],
-    ["a date", new Date(0), "a Date is not JSON; convert it to a plain value first"],
-    ["a map", new Map(), "a Map is not JSON"],
-    ["a set", new Set(), "a Set is not JSON"],
-    ["a buffer", Buffer.from("a"), "a Buffer is not JSON"],
-    ["a typed array", new Float64Array(1), "a Float64Array is not JSON"],
-    ["a regular expression", /a/, "a RegExp is not JSON"],
-    ["a promise", Promise.resolve(1), "a Promise is not JSON"],
-    ["an error", new Error("no"), "an? Error is not JSON"],
-    ["an instance of a class", new Money(), "a Money is not JSON"],
-    ["a boxed text", Object("a"), "a String is not JSON"],
-    ["a toJSON of its own", { toJSON: () => 1 }, "a value of type function"],
-    ["a toJSON that throws", { toJSON: () => new Error("no") }, "a value of type function"],
-    ["a hole in an array", Array(1), "a value of type undefined"],
-    ["undefined in an array", [undefined], "a value of type undefined"],
-    ["NaN", Number.NaN, "NaN is not JSON"],
-    ["Infinity", Number.POSITIVE_INFINITY, "Infinity is not JSON"],
-    ["-Infinity", Number.NEGATIVE_INFINITY, "-Infinity is not JSON"],
-    ["a circle", circular, "nested deeper than 64 levels, or circular"],
-    ["65 levels", nested(65), "nested deeper than 64 levels"],
-  ])("with %s is refused, and the place named", (_, value, message) => {
-    expect(() => serialise('Event "a"', value)).toThrow(refused(message));
-    const deep = { lines: [{ ok: true }, [value]] };
-    expect(() => serialise('Event "a"', deep)).toThrow(
-      refused(/^Event "a": data\.lines\.1\.0[.\w]*: /),
+    expect(() => serialise('Event "a"', undefined)).toThrow(
+      refused(/^Event "a": data: a value of type undefined is not JSON$/),
     );
-  });
-
-  it("names the place in the issue too", () => {
-    expect(notJson({ lines: [{}, { at: new Date(0) }] }, ["data"])).toEqual({
-      path: ["data", "lines", 1, "at"],
-      code: "invalid",
-      message: "a Date is not JSON; convert it to a plain value first",
-    });
-  });
-
-  it("may be nested 64 levels deep, and have members that are undefined", () => {
-    expect(serialise("Event", nested(64))).toHaveLength(129);
-    expect(serialise("Event", { a: 1, b: undefined })).toBe('{"a":1}');
-    expect(serialise("Event", Object.assign(Object.create(null), { a: 1 }))).toBe('{"a":1}');
-  });
-
-  it("of another realm is not taken for ours", () => {
-    expect(() => serialise("Event", runInNewContext("new Date(0)"))).toThrow(refused("Date"));
+    const issue = expect.objectContaining({ path: ["lines", 0, "at"], code: "invalid" });
+    expect(() => serialise("Event", { lines: [{ at: 1n }] })).toThrow(
+      expect.objectContaining({ issues: [issue] }),
+    );
   });
 
   it("may be 256 KiB of UTF-8, and not a byte more", () => {
-    const fits = "€".repeat((MAX_PAYLOAD_BYTES - 2 - 1) / 3) + "a".repeat(1);
-    expect(Buffer.byteLength(serialise("Event", fits))).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
-    const exact = "a".repeat(MAX_PAYLOAD_BYTES - 2);
+    const exact = `${"€".repeat(80_000)}${"a".repeat(MAX_PAYLOAD_BYTES - 2 - 240_000)}`;
     expect(Buffer.byteLength(serialise("Event", exact))).toBe(MAX_PAYLOAD_BYTES);
     expect(() => serialise("Event", `${exact}a`)).toThrow(
       refused(/data: the data is 262145 bytes of JSON; at most 262144 are allowed\. Publish a/),
@@ -141,13 +67,11 @@ describe("data", () => {
     expect(parseEvent({ ...stored, payload }).data).toEqual({ value });
   });
 
-  it("keeps the order of keys, and keys that objects have by nature", () => {
-    const text = '{"z":1,"__proto__":{"admin":true},"constructor":2,"toString":3,"a":4}';
-    const payload = serialise("Event", JSON.parse(text));
-    expect(payload).toBe(text);
+  it("gives nobody a prototype", () => {
+    const payload = serialise("Event", JSON.parse('{"__proto__":{"admin":true}}'));
     const { data } = parseEvent({ ...stored, payload });
     expect(Object.getPrototypeOf(data)).toBe(Object.prototype);
-    expect(Object.keys(data as object)).toEqual(["z", "__proto__", "constructor", "toString", "a"]);
+    expect(Object.keys(data as object)).toEqual(["__proto__"]);
   });
 
   it("is stored as it was, whatever happens to the object later", () => {
@@ -176,15 +100,3 @@ describe("a stored event", () => {
     expect(parseEvent(event).data).not.toBe(parseEvent(event).data);
   });
 });
-
-/** A value as JSON text keeps it: members that are undefined are not there, nor is minus zero. */
-function withoutUndefined(value: unknown): unknown {
-  if (Object.is(value, -0)) return 0;
-  if (Array.isArray(value)) return value.map(withoutUndefined);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .map(([key, member]) => [key, withoutUndefined(member)]),
-  );
-}

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   freshGate,
+  type Gate,
   type GateState,
+  limitOf,
   opensAt,
   pass,
   pause,
@@ -134,6 +136,69 @@ describe("a rate limit", () => {
     const once = pass(limited, T, 1);
     expect(opensAt(once, T)).toBe(T + 334);
     expect(room(once, T + 333, 1)).toBe(0);
+  });
+});
+
+describe("a clock that goes back", () => {
+  it("stalls a lane no longer than its burst, whatever the jump", () => {
+    fc.assert(
+      fc.property(limit, history, fc.integer({ min: 0, max: 10 ** 10 }), (limit, steps, jump) => {
+        const played = play(gateOf(limit), steps);
+        const back = played.now - jump;
+        let gate = played.state;
+        let now = back;
+        for (let looks = 0; ; looks += 1) {
+          const { count, gates, againAt } = admit([gate], now, 1);
+          if (count === 1) break;
+          expect(looks).toBeLessThan(2);
+          gate = gates[0] as GateState;
+          now = againAt;
+        }
+        const burstMs = Math.ceil(((limit.burst ?? 1) * limit.perMs) / limit.limit) + 1;
+        expect(now - back).toBeLessThanOrEqual(burstMs);
+      }),
+    );
+  });
+});
+
+describe("a limit that a handler gives", () => {
+  const gate = (more: object): Gate => ({ name: "channel", key: "C1", ...more });
+
+  it.each([
+    [{}, null],
+    [
+      { limit: 1, perMs: 1_000 },
+      { limit: 1, perMs: 1_000, burst: undefined },
+    ],
+    [
+      { limit: 5, perMs: 60_000, burst: 3 },
+      { limit: 5, perMs: 60_000, burst: 3 },
+    ],
+  ])("as %j is %j", (given, expected) => {
+    expect(limitOf(gate(given), "slack")).toEqual(expected);
+  });
+
+  it.each([
+    [{ limit: 0, perMs: 1_000 }, "whose limit is 0"],
+    [{ limit: -1, perMs: 1_000 }, "whose limit is -1"],
+    [{ limit: 0.5, perMs: 1_000 }, "whose limit is 0.5"],
+    [{ limit: Number.NaN, perMs: 1_000 }, "whose limit is NaN"],
+    [{ limit: Number.POSITIVE_INFINITY, perMs: 1_000 }, "whose limit is Infinity"],
+    [{ limit: "5", perMs: 1_000 }, "whose limit is 5"],
+    [{ limit: 1, perMs: 0 }, "whose perMs is 0"],
+    [{ limit: 1, perMs: 1_000, burst: 0 }, "whose burst is 0"],
+    [{ limit: 1 }, "with half a limit"],
+    [{ perMs: 1_000 }, "with half a limit"],
+    [{ burst: 5 }, "with half a limit"],
+    [{ name: "" }, "without a name"],
+    [{ key: undefined }, "whose key is not a string"],
+  ])("as %j is refused", (given, message) => {
+    expect(() => limitOf(gate(given), "slack")).toThrow(
+      expect.objectContaining({
+        code: "invalid_options",
+        message: expect.stringMatching(`^Handler "slack" answers a gate .*${message}`),
+      }),
+    );
   });
 });
 

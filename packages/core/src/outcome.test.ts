@@ -82,6 +82,20 @@ describe("an outcome", () => {
     expect(details(circular)).toBeUndefined();
   });
 
+  it("is what it is whatever its details are", () => {
+    const details = {
+      get a(): never {
+        throw new Error("no");
+      },
+    };
+    for (const type of types) {
+      const outcome = toOutcome({ type, details, state: details, warning: 7, remedy: {} }, []);
+      expect(outcome).toMatchObject({ type, details: undefined, state: undefined });
+    }
+    const numbered = toOutcome({ type: "delivered", details: { id: 9_912_345_699 } }, ["123456"]);
+    expect(numbered).toMatchObject({ type: "delivered", details: { id: MASK } });
+  });
+
   it("keeps a copy: what the handler changes later changes nothing", () => {
     const details = { count: 1 };
     const outcome = toOutcome({ type: "delivered", details }, []);

@@ -236,6 +236,12 @@ describe("a plan", () => {
     );
   });
 
+  it("never takes one organization's question for another's", () => {
+    const all = [candidate({ id: "s1", organization: "b c" })];
+    const events = unrouted(event("e1", "a", "b c"), event("e2", "a b", "c"));
+    expect(plan(all, events).deliveries.map((each) => each.eventId)).toEqual(["e1"]);
+  });
+
   it("asks for an organization's subscriptions once for all events of a type", () => {
     const asked: string[] = [];
     const input = inputOf([candidate()], unrouted(event("e1"), event("e2"), event("e3")));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, describe as group, it } from "vitest";
-import { describe, redact, safeText } from "./redact.ts";
+import { describe, redact, redactJson, safeText } from "./redact.ts";
 import { MASK } from "./subscription.ts";
 
 const secret = fc
@@ -35,15 +35,51 @@ group("redact", () => {
     expect(redact("a.*b a.+b$& x", ["a.+b$&"])).toBe(`a.*b ${MASK} x`);
   });
 
+  it("masks the longer of two secrets that begin alike", () => {
+    expect(redact("token abcdefghij", ["abcdef", "abcdefghij"])).toBe(`token ${MASK}`);
+  });
+
+  it("bears a secret with a lone surrogate", () => {
+    expect(redact("a abcdef\ud800 b", ["abcdef\ud800"])).toBe(`a ${MASK} b`);
+  });
+
   it("does not mask what is too short to be a secret", () => {
     expect(redact("the cat", ["", "t", "cat", "the c"])).toBe("the cat");
     expect(redact("the cats", ["e cats"])).toBe(`th${MASK}`);
   });
 });
 
+group("JSON from outside", () => {
+  it("has its secrets masked in texts, keys and numbers, and keeps its shape", () => {
+    const value = { id: 9_912_345_699, note: ["a 123456 b", null, true, 7], "key 123456": {} };
+    expect(redactJson(value, ["123456"])).toEqual({
+      id: MASK,
+      note: [`a ${MASK} b`, null, true, 7],
+      [`key ${MASK}`]: {},
+    });
+  });
+
+  it("is not searched across its own commas and quotes", () => {
+    expect(redactJson({ a: "x", b: "y" }, ['","b":"'])).toEqual({ a: "x", b: "y" });
+  });
+
+  it("stays JSON, whatever it is and whatever the secrets are", () => {
+    const secrets = fc.array(fc.string({ minLength: 6, maxLength: 8 }), { maxLength: 3 });
+    fc.assert(
+      fc.property(fc.json(), secrets, (text, secrets) => {
+        const masked = JSON.stringify(redactJson(JSON.parse(text), secrets));
+        for (const secret of secrets) {
+          if (!MASK.includes(secret)) expect(JSON.parse(masked)).not.toBe(secret);
+        }
+      }),
+    );
+  });
+});
+
 group("a text from outside", () => {
   it("is always well-formed, short, and without control characters", () => {
-    const texts = fc.string({ unit: "binary", maxLength: 6_000 });
+    const part = fc.string({ unit: "binary", minLength: 1, maxLength: 30 });
+    const texts = fc.tuple(part, fc.nat(500)).map(([part, times]) => part.repeat(times));
     const secrets = fc.array(secret, { maxLength: 2 });
     fc.assert(
       fc.property(texts, secrets, (text, secrets) => {
@@ -72,6 +108,14 @@ group("a text from outside", () => {
     expect(safeText("🐎".repeat(2_000), []).isWellFormed()).toBe(true);
   });
 
+  it("has no part of a secret where it is cut", () => {
+    const secret = "S3CRET-abcdefghijklmnopqrstuvwxyz-0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (let before = 0; before < 100; before += 1) {
+      const text = "x".repeat(1_900 + before) + secret.repeat(100);
+      expect(safeText(text, [secret])).not.toContain("S3");
+    }
+  });
+
   it("of ten megabytes costs next to nothing", () => {
     const text = "a".repeat(10_000_000);
     const began = performance.now();
@@ -96,6 +140,8 @@ group("what was thrown", () => {
     ["an error without a text", new Error(), ""],
     ["a frozen error", Object.freeze(new RangeError("no")), "RangeError: no"],
     ["an error with a circular cause", circle(), "no"],
+    ["an error whose text is an object", odd({ code: 1 }), "[object Object]"],
+    ["an error whose text is nothing", odd(undefined), "undefined"],
     ["an error without a name", nameless, "undefined: no"],
     ["a text", "no", "no"],
     ["nothing", undefined, "threw undefined"],
@@ -110,6 +156,10 @@ group("what was thrown", () => {
     expect(describe(thrown)).toBe(text);
   });
 });
+
+function odd(message: unknown): Error {
+  return Object.assign(new Error(), { message });
+}
 
 function circle(): Error {
   const error = new Error("no");

@@ -253,7 +253,9 @@ describe("whatever happens", () => {
         const { disable, pause } = decide(outcome, delivery, policy, T, random);
         expect(disable !== null).toBe(outcome.type === "gone");
         expect(pause !== null).toBe(outcome.type === "throttled" && outcome.gate !== undefined);
-        if (pause !== null) expect(pause.until).toBeGreaterThan(T);
+        if (pause === null) return;
+        expect(pause.until).toBeGreaterThan(T);
+        expect(Number.isSafeInteger(pause.until)).toBe(true);
       }),
     );
   });
