@@ -84,7 +84,7 @@ export interface Claim extends Flight {
   readonly subscription: SubscriptionRecord;
   /** The gates that it passed. */
   readonly gates: readonly { readonly id: string; readonly name: string; readonly epoch: number }[];
-  /** After this instant (epoch milliseconds) the flight has lapsed. */
+  /** From this instant on (epoch milliseconds) the flight may lapse. */
   readonly leaseUntil: number;
   /** Past this instant it must be released instead of started; null if no rate limit counts it. */
   readonly startBy: number | null;

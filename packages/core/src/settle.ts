@@ -73,11 +73,18 @@ export function createSettle(options: {
       },
     );
     return items.map((item, index) => {
-      const change = changes.get(item);
-      const settled = results[index] !== "late" && change !== undefined;
-      return settled ? { change, attempt: attemptOf(item, change) } : null;
+      if (results[index] === "late") return null;
+      const change = changes.get(item) ?? changeAsClaimed(item, now);
+      return { change, attempt: attemptOf(item, change) };
     });
   }, LONGEST_GROUP);
+
+  /** What an earlier write, whose answer was lost, has made of it: nothing changes in flight. */
+  function changeAsClaimed(item: Item, now: number): SettleChange {
+    const { delivery, subscription } = item.claim;
+    const policy = retryOf(handlers.get(subscription.type));
+    return changeOf(item, { delivery, subscription, gates: [] }, policy, now);
+  }
 
   return async (claim, landing) => {
     const { deliveryId, subscriptionId, token } = claim;

@@ -78,7 +78,9 @@ export interface Storage<Tx = never> {
    * - A repeat of an accepted settlement answers `repeated` and changes nothing.
    * - Anything else answers `late`: the attempt is kept, marked late, and changes nothing more.
    * - Attempt, delivery, gates and subscription change together or not at all.
-   * - One settlement that cannot be recorded does not keep others from it.
+   * - One settlement that cannot be recorded does not keep others from it: they are recorded, and
+   *   then its error is thrown.
+   * - A delivery that ends is complete at the attempt's `startedAt + durationMs`.
    */
   settle(settlements: readonly Settlement[], apply: Apply): Promise<readonly SettleResult[]>;
 
@@ -94,13 +96,15 @@ export interface Storage<Tx = never> {
 
   /**
    * Adds an event and one delivery of it to one subscription, past all matching; the event is not
-   * routed. Answers false, and adds nothing, if the organization has no such subscription.
+   * routed. Answers false, and adds nothing, if the organization has no such subscription. Sending
+   * the same ids again adds nothing and answers true.
    */
   send(event: StoredEvent, delivery: NewDelivery): Promise<boolean>;
 
   /**
    * Adds a delivery that repeats one that has ended; both stay in the history.
-   * A pending one answers `pending`, a deleted subscription's `subscription_deleted`.
+   * A pending one answers `pending`, a deleted subscription's `subscription_deleted`. The same
+   * `newId` again adds nothing and answers `created`.
    */
   redeliver(request: RedeliverRequest): Promise<RedeliverResult>;
 
@@ -116,8 +120,9 @@ export interface Storage<Tx = never> {
 
   /**
    * Bounded housekeeping: cancels what still waits for deleted subscriptions, removes those that
-   * nothing waits for, and ends parked deliveries created before `expireBefore`. Answers how many rows
-   * it changed; less than `max` means that it is done.
+   * nothing waits for, and ends parked deliveries created before `expireBefore`: dead, with a
+   * reason that begins with "expired". Answers how many rows it changed; less than `max` means that
+   * it is done.
    */
   sweep(request: {
     readonly now: number;
@@ -131,13 +136,16 @@ export interface Storage<Tx = never> {
    */
   prune(request: { readonly before: number; readonly max: number }): Promise<number>;
 
-  /** What is waiting. Counts above 10,000 may be given as 10,000. */
+  /** What is waiting, due or not. Counts above 10,000 may be given as 10,000. */
   backlog(now: number): Promise<Backlog>;
 
   /** The storage's own clock, where processes that share it can have different ones. */
   clock?(): Promise<number>;
 
-  /** Releases connections. What is in flight lapses. Closing twice is closing once. */
+  /**
+   * Releases connections. What is in flight lapses, and every later call rejects. Closing twice is
+   * closing once.
+   */
   close(): Promise<void>;
 }
 
@@ -254,12 +262,15 @@ export interface SettleChange {
   readonly subscription?: SubscriptionFindings;
 }
 
-/** What Posthorn finds out about a subscription; the customer's own fields are not among it. */
+/**
+ * What Posthorn finds out about a subscription. Findings raise no version: they are not the
+ * customer's.
+ */
 export interface SubscriptionFindings {
   readonly status?: SubscriptionStatus;
   readonly statusDetail?: string | null;
   readonly statusCheckedAt?: number;
-  /** Switches it off, and parks its lane. */
+  /** Sets `enabled` to false, and parks its lane. */
   readonly disabledReason?: string;
   readonly state?: Json;
 }

@@ -5,6 +5,7 @@ import {
   PosthornError,
   type Reference,
   type Storage,
+  type StoredEvent,
   type SubscriptionRecord,
 } from "@posthorn/core";
 
@@ -59,7 +60,10 @@ export function transactional<Tx extends object>(inner: Storage): TransactionalS
       );
       const found = earlier ?? known.get(keyOf(event));
       if (found === undefined) kept.push(event);
-      return { event: found ?? event, repeated: found !== undefined && found.id !== event.id };
+      return {
+        event: asStored(found ?? event),
+        repeated: found !== undefined && found.id !== event.id,
+      };
     });
   }
 
@@ -131,6 +135,11 @@ export function transactional<Tx extends object>(inner: Storage): TransactionalS
       ended.add(tx);
     },
   };
+}
+
+function asStored(event: NewEvent | StoredEvent): StoredEvent {
+  const { id, type, organization, occurredAt, publishedAt, actor, trace, payload } = event;
+  return { id, type, organization, occurredAt, publishedAt, actor, trace, payload };
 }
 
 const keyOf = ({ organization, idempotencyKey }: NewEvent): string =>

@@ -82,15 +82,11 @@ export const handlerContract: readonly HandlerCase[] = [
       }
     },
 
-    "secrets are strings at the top level, and required": async ({
-      handler,
-      issuesOf,
-      configuration,
-    }) => {
+    "secrets are strings at the top level": async ({ handler, issuesOf, configuration }) => {
       for (const secret of handler.secrets ?? []) {
         assert.equal(typeof configuration[secret], "string", `the harness gives no "${secret}"`);
-        const { [secret]: _, ...rest } = configuration;
-        for (const input of [rest, { ...rest, [secret]: 1 }, { ...rest, [secret]: null }]) {
+        for (const value of [1, null]) {
+          const input = { ...configuration, [secret]: value };
           const keys = (await issuesOf(input)).map(({ key }) => key);
           assert.ok(keys.includes(secret), `${inspect(input)} is accepted`);
         }

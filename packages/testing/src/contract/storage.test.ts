@@ -488,8 +488,8 @@ function withTransactions(
       return change({
         ...storage,
         ...more,
-        append: async (events, tx) => (await append(events, known(tx))).map(asStored),
-        appendSync: (events, tx) => (appendSync?.(events, guarded(tx)) ?? []).map(asStored),
+        append: async (events, tx) => append(events, known(tx)),
+        appendSync: (events, tx) => appendSync?.(events, guarded(tx)) ?? [],
         subscriptions: {
           ...subscriptions,
           get: (reference, tx) => get(reference, known(tx)),
@@ -513,12 +513,6 @@ function withTransactions(
     concurrentWrites: true,
   };
 }
-
-/** `transactional` answers events with the fields that only appending needs. */
-const asStored = ({ event, repeated }: Appended): Appended => ({
-  event: storedOf(event as NewEvent),
-  repeated,
-});
 
 let made = 0;
 
