@@ -32,7 +32,9 @@ export function curl({ method, url, apiKey, body }: Command): string {
   ];
   if (body !== undefined) {
     lines.push(`-H ${quoted("Content-Type: application/json")}`);
-    lines.push(`-d ${quoted(JSON.stringify(body, null, 2))}`);
+    const short = JSON.stringify(body);
+    const json = short.length < 60 ? short : JSON.stringify(body, null, 2);
+    lines.push(`-d ${quoted(json).replaceAll("\n", "\n  ")}`);
   }
   return lines.join(" \\\n  ");
 }

@@ -10,7 +10,7 @@ export interface Env {
 /**
  * The JSON body of a request, checked.
  *
- * @throws Refusal 415 for another media type, 400 for what is not JSON or not what the schema says
+ * @throws Refusal 415 for another media type, 400 for what is no JSON object, or not the one of the schema
  */
 export async function bodyOf<Schema extends v.GenericSchema>(
   context: Context<Env>,
@@ -28,6 +28,9 @@ export async function bodyOf<Schema extends v.GenericSchema>(
     body = JSON.parse(text);
   } catch {
     throw new Refusal(400, { detail: "The body is not JSON." });
+  }
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw new Refusal(400, { detail: "The body is not a JSON object." });
   }
   return checked(schema, body);
 }
@@ -91,6 +94,5 @@ function fieldErrors(issues: readonly v.BaseIssue<unknown>[]): RefusalBody {
 
 function message(issue: v.BaseIssue<unknown>): string {
   if (issue.type !== "strict_object") return issue.message;
-  if (issue.expected === "never") return "Unknown field.";
-  return issue.path === undefined ? "Send a JSON object." : "This field is required.";
+  return issue.expected === "never" ? "Unknown field." : "This field is required.";
 }

@@ -2,14 +2,13 @@ const messages = document.querySelector("#messages");
 const connection = document.querySelector("#connection");
 const { channel, last } = document.body.dataset;
 
-const forms = {
-  short: new Intl.DateTimeFormat(undefined, { timeStyle: "short" }),
-  long: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
-};
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
 localise(document);
 offerCopies();
-messages.scrollTop = messages.scrollHeight;
+document.querySelector(".sidebar [aria-current]").scrollIntoView({ inline: "center" });
+if (document.querySelector("#empty") === null) messages.scrollTop = messages.scrollHeight;
 
 const events = new EventSource(`live?after=${encodeURIComponent(last)}`);
 events.addEventListener("ready", () => say("Live"));
@@ -47,8 +46,18 @@ function count({ channel, workspace }) {
 
 function localise(root) {
   for (const time of root.querySelectorAll("time")) {
-    time.textContent = forms[time.dataset.form].format(new Date(time.dateTime));
+    const instant = new Date(time.dateTime);
+    const day = time.dataset.form === "long" ? `${dayOf(instant)} at ` : "";
+    time.textContent = day + clock.format(instant);
   }
+}
+
+function dayOf(instant) {
+  const date = calendar.format(instant);
+  const yesterday = new Date();
+  yesterday.setDate(yesterday.getDate() - 1);
+  if (date === calendar.format(new Date())) return "Today";
+  return date === calendar.format(yesterday) ? "Yesterday" : date;
 }
 
 function offerCopies() {
@@ -56,7 +65,7 @@ function offerCopies() {
   for (const button of document.querySelectorAll(".command button")) {
     button.hidden = false;
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(button.previousElementSibling.textContent);
+      await navigator.clipboard.writeText(button.nextElementSibling.textContent);
       button.textContent = "Copied";
       setTimeout(() => {
         button.textContent = "Copy";

@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
+import { emoji as emojiNamed } from "./icon.ts";
 
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
@@ -51,7 +52,7 @@ function markup(
   if (mention !== undefined) {
     return html`<span class="mention">${unescaped(mention.split("|").at(-1) ?? "")}</span>`;
   }
-  if (emoji !== undefined) return emojis[emoji] ?? whole;
+  if (emoji !== undefined) return emojiNamed(emoji) ?? whole;
   if (bold !== undefined) return html`<strong>${mrkdwnToHtml(bold)}</strong>`;
   if (italic !== undefined) return html`<em>${mrkdwnToHtml(italic)}</em>`;
   if (struck !== undefined) return html`<s>${mrkdwnToHtml(struck)}</s>`;
@@ -68,11 +69,3 @@ export function time(ms: number, text: string, form: "long" | "short"): Html {
 /** Slack escapes these three and nothing else. */
 const unescaped = (text: string): string =>
   text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-
-const emojis: Readonly<Record<string, string>> = {
-  heavy_plus_sign: "➕",
-  pencil2: "✏️",
-  wastebasket: "🗑️",
-  wave: "👋",
-  warning: "⚠️",
-};

@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { type Command, curl, webhookPayload } from "../commands.ts";
 import type { Entry } from "./feed.ts";
+import { archiveBox } from "./icon.ts";
 import { messageToHtml } from "./message.ts";
 import type { Html } from "./mrkdwn.ts";
 import type { Workspace } from "./workspaces.ts";
@@ -45,6 +46,7 @@ export function channelPage(options: {
     <p id="connection" role="status">Connecting…</p>
   </header>
   <section id="messages" role="log" aria-label="Messages in ${channel.name}" tabindex="0">
+    <p class="beginning">This is the very beginning of <b>#${channel.name}</b>.</p>
     ${entries.length === 0 ? emptyState(options) : ""}
     ${entries.map(messageToHtml)}
   </section>
@@ -75,37 +77,31 @@ function entry(channel: Channel, current: Channel): Html {
 const ariaCurrent = (here: boolean): Html | string => (here ? html` aria-current="page"` : "");
 
 const sign = ({ archived }: Channel): Html =>
-  html`<span class="sign" aria-hidden="true">${archived ? "▣" : "#"}</span>`;
+  archived ? archiveBox : html`<span class="sign" aria-hidden="true">#</span>`;
 
 function emptyState(options: Parameters<typeof channelPage>[0]): Html {
   const { workspace, channel, baseUrl, projectId } = options;
   const { apiKey, organization, token } = workspace;
   const name = `#${channel.name}`;
-  const webhook: Command = {
-    method: "POST",
-    url: `${baseUrl}/api/v1/webhooks/`,
-    apiKey,
-    body: webhookPayload({ token, channel: name, organization }),
-  };
-  const parameter: Command = {
-    method: "POST",
-    url: `${baseUrl}/api/v1/projects/${projectId}/parameters/`,
-    apiKey,
-    body: { name: "DB_HOST" },
-  };
+  const api = `${baseUrl}/api/v1`;
+  const payload = webhookPayload({ token, channel: name, organization });
+  const first = html`
+  ${command(`Subscribe ${name} to new parameters`, { method: "POST", url: `${api}/webhooks/`, apiKey, body: payload })}
+  ${command("Create a parameter", { method: "POST", url: `${api}/projects/${projectId}/parameters/`, apiKey, body: { name: "DB_HOST" } })}`;
+  if (!channel.archived) {
+    return html`<div id="empty">
+  <h3>Nothing in ${name} yet</h3>
+  <p>Two commands in a terminal, and the first message is here.</p>
+  ${first}
+</div>`;
+  }
   return html`<div id="empty">
-  <h3>${channel.archived ? html`Nothing can be posted in ${name}` : html`Nothing in ${name} yet`}</h3>
-  <p>${
-    channel.archived
-      ? "It is archived. Subscribe it all the same, then see what the webhook's deliveries say."
-      : "Two commands in a terminal, and the first message is here."
-  }</p>
-  <h4>Subscribe the channel to new parameters</h4>
-  ${copyable(webhook)}
-  <h4>Create a parameter</h4>
-  ${copyable(parameter)}
+  <h3>Nothing can be posted in ${name}</h3>
+  <p>It is archived. Subscribe it all the same, and see how its webhook says so.</p>
+  ${first}
+  ${command("Read the webhook's status", { method: "GET", url: `${api}/webhooks/`, apiKey })}
 </div>`;
 }
 
-const copyable = (command: Command): Html =>
-  html`<div class="command"><pre>${curl(command)}</pre><button type="button" hidden>Copy</button></div>`;
+const command = (title: string, request: Command): Html =>
+  html`<div class="command"><h4>${title}</h4><button type="button" hidden>Copy</button><pre>${curl(request)}</pre></div>`;
