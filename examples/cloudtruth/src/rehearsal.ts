@@ -25,7 +25,7 @@ export interface Rehearsal {
   stop(): Promise<void>;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: JSON of any kind, which the test compares.

@@ -20,7 +20,7 @@ export interface Environment extends Row {
   readonly parentId: string | null;
 }
 
-export type ParameterType = "string" | "integer" | "boolean";
+type ParameterType = "string" | "integer" | "boolean";
 
 export interface Parameter extends Row {
   readonly projectId: string;

@@ -66,7 +66,9 @@ const initials = (name: string): string =>
 
 const HUES = 8;
 
+/** The same for the same name, so that a reader knows who it is. */
 const hueOf = (name: string): number =>
-  [...name].reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), 0) % HUES;
+  [...name].reduce((hash, character) => (hash * 31 + (character.codePointAt(0) ?? 0)) % 9_973, 7) %
+  HUES;
 
 const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 16);

@@ -73,19 +73,26 @@ export function slackRoutes(options: {
     }),
   );
 
-  for (const [file, mediaType] of Object.entries(files)) {
-    const content = readFileSync(new URL(file, import.meta.url), "utf8");
-    app.get(`/slack/${file}`, (context) =>
-      context.body(content, 200, { "content-type": mediaType }),
-    );
+  for (const [path, { file, mediaType }] of Object.entries(files)) {
+    const content = readFileSync(file, "utf8");
+    app.get(path, (context) => context.body(content, 200, { "content-type": mediaType }));
   }
   return app;
 }
 
 const files = {
-  "style.css": "text/css; charset=utf-8",
-  "live.js": "text/javascript; charset=utf-8",
-  "icon.svg": "image/svg+xml",
+  "/slack/style.css": {
+    file: new URL("./style.css", import.meta.url),
+    mediaType: "text/css; charset=utf-8",
+  },
+  "/slack/live.js": {
+    file: new URL("./live.js", import.meta.url),
+    mediaType: "text/javascript; charset=utf-8",
+  },
+  "/slack/icon.svg": {
+    file: new URL("./icon.svg", import.meta.url),
+    mediaType: "image/svg+xml",
+  },
 };
 
 const securityHeaders = {
