@@ -44,7 +44,7 @@ describe("data", () => {
     const exact = `${"€".repeat(80_000)}${"a".repeat(MAX_PAYLOAD_BYTES - 2 - 240_000)}`;
     expect(Buffer.byteLength(serialise("Event", exact))).toBe(MAX_PAYLOAD_BYTES);
     expect(() => serialise("Event", `${exact}a`)).toThrow(
-      refused(/data: the data is 262145 bytes of JSON; at most 262144 are allowed\. Publish a/),
+      refused(/^Event: data: .*262144 .*Publish a reference instead of the content\./),
     );
     const issue = { path: [], code: "too_large" };
     expect(() => serialise("Event", `${exact}a`)).toThrow(
