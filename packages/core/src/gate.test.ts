@@ -131,6 +131,16 @@ describe("a rate limit", () => {
     );
   });
 
+  it("does not gain on its rate, however long it runs", () => {
+    let gate = gateOf({ limit: 3, perMs: 1_000, burst: 2 });
+    let now = T;
+    for (let passed = 1; passed <= 4_000; passed += 1) {
+      now = opensAt(gate, now);
+      expect(passed).toBeLessThanOrEqual(2 + ((now - T) * 3) / 1_000);
+      gate = pass(gate, now, 1);
+    }
+  });
+
   it("spaces three in a second by 334 ms, never by less", () => {
     const limited = gateOf({ limit: 3, perMs: 1_000 });
     const once = pass(limited, T, 1);

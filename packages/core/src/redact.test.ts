@@ -110,8 +110,8 @@ group("a text from outside", () => {
 
   it("has no part of a secret where it is cut", () => {
     const secret = "S3CRET-abcdefghijklmnopqrstuvwxyz-0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    for (let before = 0; before < 100; before += 1) {
-      const text = "x".repeat(1_900 + before) + secret.repeat(100);
+    for (let before = 0; before < 2 * secret.length; before += 1) {
+      const text = "x".repeat(before) + secret.repeat(100);
       expect(safeText(text, [secret])).not.toContain("S3");
     }
   });

@@ -16,6 +16,7 @@ const exact: RetryPolicy = { ...standardRetry, jitter: 0 };
 const milliseconds = fc.oneof(
   fc.double(),
   fc.integer({ min: 0, max: 2 * HOUR }),
+  fc.double({ min: 0, max: 2 * HOUR, noNaN: true }),
   fc.constantFrom(Number.NaN, -1, -0, 0.5, 1e308, Number.POSITIVE_INFINITY),
 );
 const reason = fc.string({ maxLength: 5 });
@@ -176,6 +177,11 @@ describe("a throttle", () => {
     expect(pause).toEqual({ gate: "workspace", until: T + 30_000 });
     expect(next).toMatchObject({ status: "waiting", dueAt: T + 30_000 });
     expect(decide(throttled({ retryAfterMs: 1 }), fresh, exact, T, 0).pause).toBeNull();
+  });
+
+  it("closes its gate until a whole instant", () => {
+    const asked = throttled({ retryAfterMs: 1_500.2, gate: "channel" });
+    expect(decide(asked, fresh, exact, T, 0).pause).toEqual({ gate: "channel", until: T + 1_501 });
   });
 
   it("closes its gate even when the delivery itself has no try left", () => {
