@@ -4,6 +4,8 @@ import { FREE_THROTTLES, type RetryPolicy, standardRetry } from "@posthorn/core"
 import { describe, expect, it } from "vitest";
 import { slackError } from "../packages/handler-slack/src/errors.ts";
 import { slack } from "../packages/handler-slack/src/slack.ts";
+import { Problem, type ProblemBody, problemResponse } from "../packages/rest/src/problems.ts";
+import { routeTable } from "../packages/rest/src/routes.ts";
 import { codesOf, literalsOf, marked, membersOf, toTable } from "./pages.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -24,6 +26,8 @@ const tables: Readonly<Record<string, readonly string[]>> = {
   "standard-retry": scheduleTable(standardRetry),
   "slack-retry": scheduleTable(slack().retry ?? standardRetry),
   "slack-errors": slackTable(),
+  "rest-routes": routesTable(),
+  "rest-problems": await problemsTable(),
 };
 
 describe("every generated table", () => {
@@ -195,5 +199,31 @@ function slackTable(): readonly string[] {
   return toTable(
     ["Slack says", "what to do"],
     codes.map((code) => [`\`${code}\``, slackError(code)?.remedy ?? ""]),
+  );
+}
+
+/** Routes name their handlers, which a description does not call. */
+function routesTable(): readonly string[] {
+  const routes = routeTable({} as never, {} as never, {} as never);
+  return toTable(
+    ["", "", "status", "action"],
+    routes.map(({ method, path, summary, status, action }) => [
+      `\`${method} ${path}\``,
+      summary,
+      `${status}`,
+      `\`${action}\``,
+    ]),
+  );
+}
+
+async function problemsTable(): Promise<readonly string[]> {
+  const codes = literalsOf(read("packages/rest/src/problems.ts"), "ProblemCode");
+  const answers = codes.map((code) => problemResponse(new Problem(code as ProblemBody["code"])));
+  const bodies = await Promise.all(answers.map((answer) => answer.json() as Promise<ProblemBody>));
+  return toTable(
+    ["status", "code", ""],
+    bodies
+      .toSorted((one, other) => one.status - other.status || (one.code < other.code ? -1 : 1))
+      .map(({ status, code, title }) => [`${status}`, `\`${code}\``, title]),
   );
 }

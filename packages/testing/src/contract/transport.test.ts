@@ -3,10 +3,12 @@ import { inProcessTransport, type Transport } from "@posthorn/core";
 import { describe, it } from "vitest";
 import { type TransportHarness, transportContract } from "./index.ts";
 
+// #region contract
 describe("the in-process transport keeps the transport contract", () => {
   const harness = { open: inProcessTransport };
   for (const entry of transportContract) it(entry.name, (test) => entry.run(harness, test));
 });
+// #endregion contract
 
 describe("two processes on one medium keep the transport contract", () => {
   for (const entry of transportContract) it(entry.name, (test) => entry.run(onOneMedium(), test));
