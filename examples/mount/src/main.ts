@@ -1,9 +1,9 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import * as express from "./express.ts";
-import * as fastify from "./fastify.ts";
-import * as hono from "./hono.ts";
-import * as node from "./node.ts";
+import { start as express } from "./express.ts";
+import { start as fastify } from "./fastify.ts";
+import { start as hono } from "./hono.ts";
+import { start as node } from "./node.ts";
 
 const webhook = {
   name: "Project news",
@@ -12,7 +12,7 @@ const webhook = {
   configuration: { token: "xoxb-1234", channel: "#general", username: "Acme Projects" },
 };
 
-for (const [name, { start }] of Object.entries({ hono, express, fastify, node })) {
+for (const [name, start] of Object.entries({ hono, express, fastify, node })) {
   const server: Server = await start(0);
   const { port } = server.address() as AddressInfo;
   const origin = `http://localhost:${port}`;

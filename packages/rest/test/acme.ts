@@ -14,7 +14,7 @@ import { createRestApi, type RestApi, type RestApiOptions } from "@posthorn/rest
 import { createTestBus, type TestBus } from "@posthorn/testing";
 import * as v from "valibot";
 
-export const catalog = defineCatalog({
+const catalog = defineCatalog({
   ...family("parameter", {
     schema: v.object({ name: v.string() }),
     example: { name: "DB_HOST" },
@@ -35,7 +35,7 @@ export const seed = {
 };
 
 /** A handler whose schema quotes what it refuses, and whose destination does what a test says. */
-export interface Pager {
+interface Pager {
   readonly handler: Handler<"pager", PagerConfiguration, PagerConfiguration>;
   readonly received: { readonly key: string; readonly room: string; readonly type: string }[];
   answer: ReturnType<typeof delivered>;
@@ -86,7 +86,7 @@ export const trouble = {
 };
 
 /** What came back, read. */
-export interface Answered {
+interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
