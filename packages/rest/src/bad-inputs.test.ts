@@ -720,6 +720,14 @@ describe("answers to bad requests", () => {
     expect(answer.text.length).toBeLessThan(10_000);
   });
 
+  it("quote only the beginning of what is long", async () => {
+    const { ask } = createWorld();
+    for (const wrong of [{ type: "x".repeat(200_000) }, { event_types: ["x".repeat(200_000)] }]) {
+      const answer = await ask("POST", "/webhooks/", { body: { ...seed, ...wrong } });
+      expect([answer.status, answer.text.length < 3_000]).toEqual([422, true]);
+    }
+  });
+
   it("say which methods a path knows", async () => {
     const { ask, given } = createWorld();
     const answer = await ask("OPTIONS", await given());

@@ -223,11 +223,16 @@ export const answerHeaders = {
 } as const;
 
 const MOST_ERRORS = 20;
+/** The bus quotes what it does not know, as long as that may be. */
+const LONGEST_DETAIL = 1_000;
 
 const toError = ({ path, code, message }: Issue): ProblemError => ({
   pointer: jsonPointer(wirePath(path)),
   code: code === "unknown_handler_type" ? "unknown_type" : code,
-  detail: message,
+  detail:
+    message.length <= LONGEST_DETAIL
+      ? message
+      : `${message.slice(0, LONGEST_DETAIL - 1).toWellFormed()}…`,
 });
 
 function list(errors: readonly ProblemError[]): string {
