@@ -19,7 +19,7 @@ export default defineConfig({
         include: ["**/*.test.ts"],
         typecheck: {
           enabled: globSync(`${root}/src/**/*.test-d.ts`).length > 0,
-          tsconfig: "../../tsconfig.json",
+          tsconfig: "tsconfig.test.json",
         },
       },
     })),

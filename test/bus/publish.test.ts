@@ -121,7 +121,7 @@ describe("publish", () => {
       "more than 256 KiB",
       ["project_created", { name: "x".repeat(262_144) }, acme],
       "invalid_event",
-      /at most 262144/,
+      /more than 262144/,
     ],
   ];
   it.each(wrong)("refuses %s, and writes nothing", async (_name, args, code, message) => {

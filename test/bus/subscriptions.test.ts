@@ -415,7 +415,7 @@ describe("subscriptions.delete", () => {
     await bus.advance(120_000);
     expect(sent).toEqual([]);
     const { items } = await bus.deliveries.list({ ...acme, subscriptionId: id });
-    expect(items).toMatchObject([{ status: "canceled", reason: "the subscription was deleted" }]);
+    expect(items).toMatchObject([{ status: "canceled", reason: "the webhook was deleted" }]);
     await expect(bus.subscriptions.get({ ...acme, id })).rejects.toThrow(
       /There is no subscription/,
     );

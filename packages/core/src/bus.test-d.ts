@@ -364,9 +364,17 @@ describe("a listener of the lifecycle", () => {
         readonly reason: string;
       }>();
     });
+  });
+
+  it("of * hears everything, and its name tells what it is", () => {
+    bus.lifecycle.on("*", (name, report) => {
+      if (name === "delivery.dead") expectTypeOf(report.delivery).toEqualTypeOf<Delivery>();
+      if (name === "dispatcher.error") expectTypeOf(report.message).toEqualTypeOf<string>();
+      // @ts-expect-error an event that was published has no delivery
+      if (name === "event.published") void report.delivery;
+    });
     bus.lifecycle.on("*", (name) => {
-      const known: keyof LifecycleEvents = name;
-      void known;
+      expectTypeOf(name).toExtend<keyof LifecycleEvents>();
     });
   });
 

@@ -27,12 +27,19 @@ export function storageClock(storage: Pick<Storage, "clock">, system: System): C
   let measured = false;
   const elapsed = (): number => system.mono() - anchored.mono;
   const parted = (): boolean => Math.abs(system.now() - anchored.wall - elapsed()) > TOLERANCE_MS;
+  let measuring: Promise<void> | null = null;
+  async function measure(): Promise<void> {
+    anchored = anchor(storage.clock === undefined ? system.now() : await storage.clock());
+    measured = true;
+  }
   return {
     now: () => Math.floor(anchored.at + elapsed()),
     refresh: async () => {
       if (measured && !parted() && elapsed() < REMEASURE_AFTER_MS) return;
-      anchored = anchor(storage.clock === undefined ? system.now() : await storage.clock());
-      measured = true;
+      measuring ??= measure().finally(() => {
+        measuring = null;
+      });
+      await measuring;
     },
   };
 }

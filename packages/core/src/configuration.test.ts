@@ -1,6 +1,8 @@
+import { type } from "arktype";
 import fc from "fast-check";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import {
   changeConfiguration,
   maskConfiguration,
@@ -196,4 +198,35 @@ describe("what a schema makes of a configuration", () => {
       });
     },
   );
+
+  const schemas = [
+    ["valibot", v.strictObject({ token: v.pipe(v.string(), v.trim(), v.regex(/^xoxb-/)) })],
+    [
+      "zod",
+      z.strictObject({ token: z.string().refine(() => false, { error: (i) => `${i.input}` }) }),
+    ],
+    ["arktype", type({ token: /^xoxb-/ })],
+    [
+      "valibot, about the whole",
+      v.pipe(
+        v.any(),
+        v.check(
+          () => false,
+          (i) => JSON.stringify(i.input),
+        ),
+      ),
+    ],
+  ] as const;
+
+  it.each(schemas)("does not repeat a secret that %s refuses", async (_, configuration) => {
+    const handler = { ...slack, configuration } as Handler;
+    for (const token of ["hunter2hunter2", '"hunter2"\n\\', "  hunter2 hunter2  "]) {
+      const error: Error = await parseConfiguration(handler, { token }).then(
+        () => expect.unreachable(),
+        (error) => error,
+      );
+      expect(error).toMatchObject({ code: "invalid_configuration" });
+      expect(JSON.stringify([error.message, error])).not.toContain("hunter2");
+    }
+  });
 });

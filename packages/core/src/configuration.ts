@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type Issue, issuesError } from "./errors.ts";
 import type { Json } from "./event.ts";
 import type { Handler } from "./handler.ts";
+import { redact } from "./redact.ts";
 import type { Keyring } from "./secrets.ts";
 import { MASK, type SubscriptionRecord } from "./subscription.ts";
 import { validate } from "./validate.ts";
@@ -73,22 +74,52 @@ export function changeConfiguration(
 /**
  * What a handler's schema makes of a configuration.
  *
- * @throws PosthornError `invalid_configuration`, with paths below `configuration`
+ * @throws PosthornError `invalid_configuration`, with paths below `configuration`. Schemas quote
+ * what they refuse; secrets in it are masked.
  */
-export async function parseConfiguration<Configuration>(
-  handler: Handler<string, never, Configuration> | Handler,
+export async function parseConfiguration(
+  handler: Handler,
   configuration: PlainConfiguration,
-): Promise<Configuration> {
-  const schema = handler.configuration as StandardSchemaV1<unknown, Configuration>;
+): Promise<unknown> {
+  const schema: StandardSchemaV1<unknown, unknown> = handler.configuration;
   const result = await validate(schema, configuration);
   if (result.issues === undefined) return result.value;
+  const secrets = secretTexts(handler, configuration);
   throw issuesError(
     "invalid_configuration",
     `Invalid configuration for type "${handler.type}"`,
     result.issues.map((issue) => ({
       ...issue,
       path: ["configuration", ...issue.path],
+      message: isSecret(handler, String(issue.path[0]))
+        ? maskQuotes(issue.message, secrets)
+        : redact(issue.message, secrets),
     })),
+  );
+}
+
+/**
+ * The secrets of a configuration as they may turn up in texts: as they were given, without blanks
+ * around them, and as the schema's output has them.
+ */
+export function secretTexts(
+  handler: Handler,
+  ...configurations: readonly unknown[]
+): readonly string[] {
+  const texts = configurations.flatMap((configuration) =>
+    Object.entries(configuration ?? {})
+      .filter(([key, value]) => isSecret(handler, key) && /^(string|number)$/.test(typeof value))
+      .map(([, value]) => String(value))
+      .flatMap((secret) => [secret, secret.trim(), JSON.stringify(secret).slice(1, -1)]),
+  );
+  return [...new Set(texts)].filter((text) => text !== "").toSorted((a, b) => b.length - a.length);
+}
+
+/** A message about a secret, without the secret and without the parts of it that it quotes. */
+function maskQuotes(message: string, secrets: readonly string[]): string {
+  const masked = secrets.reduce((text, secret) => text.replaceAll(secret, MASK), message);
+  return masked.replaceAll(/(["'`])(.+?)\1/g, (whole, mark: string, quote: string) =>
+    secrets.some((secret) => secret.includes(quote)) ? `${mark}${MASK}${mark}` : whole,
   );
 }
 

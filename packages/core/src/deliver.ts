@@ -1,5 +1,10 @@
 import type { Clock } from "./clock.ts";
-import { openConfiguration, type PlainConfiguration, parseConfiguration } from "./configuration.ts";
+import {
+  openConfiguration,
+  type PlainConfiguration,
+  parseConfiguration,
+  secretTexts,
+} from "./configuration.ts";
 import type { Claim } from "./delivery.ts";
 import { isPosthornError } from "./errors.ts";
 import { parseEvent } from "./event.ts";
@@ -160,6 +165,16 @@ interface Opened {
   readonly secrets: readonly string[];
 }
 
+/** A schema that throws is the handler's bug; what it says may hold a secret. */
+async function parse(handler: Handler, plain: PlainConfiguration): Promise<unknown> {
+  try {
+    return await parseConfiguration(handler, plain);
+  } catch (error) {
+    if (isPosthornError(error, "invalid_configuration")) throw error;
+    throw new Error(safeText(describe(error), secretTexts(handler, plain)));
+  }
+}
+
 /** Opens configurations, and keeps the most recent ones open. */
 function configurations(
   keyring: Keyring,
@@ -168,12 +183,10 @@ function configurations(
   return async (handler, subscription) => {
     const found = kept.get(subscription.id);
     if (found?.version === subscription.version) return found;
-    const plain: PlainConfiguration = openConfiguration(subscription, keyring);
-    const opened: Opened = {
-      version: subscription.version,
-      configuration: await parseConfiguration<unknown>(handler, plain),
-      secrets: Object.keys(subscription.secrets).map((key) => String(plain[key])),
-    };
+    const plain = openConfiguration(subscription, keyring);
+    const configuration = await parse(handler, plain);
+    const secrets = secretTexts(handler, plain, configuration);
+    const opened: Opened = { version: subscription.version, configuration, secrets };
     kept.delete(subscription.id);
     kept.set(subscription.id, opened);
     if (kept.size > OPENED_CONFIGURATIONS) kept.delete([...kept.keys()][0] as string);

@@ -77,26 +77,23 @@ export function parseEvent(stored: StoredEvent): Event {
  * more than 256 KiB.
  */
 export function serialise(subject: string, data: unknown): string {
-  const payload = written(subject, data);
-  const size = Buffer.byteLength(payload);
-  if (size > MAX_PAYLOAD_BYTES) {
-    throw eventError(subject, {
-      path: [],
-      code: "too_large",
-      message: `the data is ${size} bytes of JSON; at most ${MAX_PAYLOAD_BYTES} are allowed. Publish a reference instead of the content.`,
-    });
+  let payload: string;
+  try {
+    payload = writeJson(data, MAX_PAYLOAD_BYTES);
+  } catch (error) {
+    if (!(error instanceof NotJson)) throw error;
+    throw error.issue.code === "too_large" ? tooLarge(subject) : eventError(subject, error.issue);
   }
+  if (Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES) throw tooLarge(subject);
   return payload;
 }
 
-function written(subject: string, data: unknown): string {
-  try {
-    return writeJson(data);
-  } catch (error) {
-    if (error instanceof NotJson) throw eventError(subject, error.issue);
-    throw error;
-  }
-}
+const tooLarge = (subject: string): PosthornError =>
+  eventError(subject, {
+    path: [],
+    code: "too_large",
+    message: `the data is more than ${MAX_PAYLOAD_BYTES} bytes of JSON, the most that is allowed. Publish a reference instead of the content.`,
+  });
 
 function eventError(subject: string, issue: Issue): PosthornError {
   const place = issue.path.length === 0 ? "data" : `data.${issue.path.join(".")}`;

@@ -7,9 +7,9 @@ export class NotJson extends Error {
   override readonly name = "NotJson";
   readonly issue: Issue;
 
-  constructor(path: Issue["path"], message: string) {
+  constructor(path: Issue["path"], message: string, code: Issue["code"] = "invalid") {
     super(path.length === 0 ? message : `${path.join(".")}: ${message}`);
-    this.issue = { path, message, code: "invalid" };
+    this.issue = { path: [...path], message, code };
   }
 }
 
@@ -19,15 +19,72 @@ export class NotJson extends Error {
  *
  * @throws NotJson for anything else that `JSON.stringify` would change or drop in silence:
  * undefined in arrays, NaN, Infinity, bigint, functions, symbols, dates, maps, class instances,
- * accessors that throw; and for nesting beyond 64 levels, circles included.
+ * accessors that throw; for nesting beyond 64 levels, circles included; and, as soon as it is
+ * certain, for more than `mostCharacters`.
  */
-export function writeJson(value: unknown): string {
+export function writeJson(
+  value: unknown,
+  mostCharacters: number = Number.POSITIVE_INFINITY,
+): string {
   const path: (string | number)[] = [];
+  let left = mostCharacters;
+
+  function spend(text: string): string {
+    left -= text.length;
+    if (left < 0) throw new NotJson([], `is more than ${mostCharacters} characters`, "too_large");
+    return text;
+  }
+
+  function write(member: unknown): string {
+    switch (typeof member) {
+      case "string":
+        if (member.length > left) spend(member);
+        return spend(JSON.stringify(member));
+      case "boolean":
+        return spend(member ? "true" : "false");
+      case "number":
+        if (!Number.isFinite(member)) throw new NotJson(path, `${member} is not JSON`);
+        return spend(JSON.stringify(member));
+      case "object":
+        if (member === null) return spend("null");
+        if (path.length >= MAX_DEPTH) {
+          throw new NotJson(path, `nested deeper than ${MAX_DEPTH} levels, or circular`);
+        }
+        return Array.isArray(member) ? writeArray(member) : writeObject(member);
+      default:
+        throw new NotJson(path, `a value of type ${typeof member} is not JSON`);
+    }
+  }
+
+  function writeArray(array: readonly unknown[]): string {
+    requirePlain(array, 2, path);
+    let text = spend("[");
+    for (let index = 0; index < array.length; index += 1) {
+      path.push(index);
+      text += (index === 0 ? "" : spend(",")) + write(array[index]);
+      path.pop();
+    }
+    return text + spend("]");
+  }
+
+  function writeObject(object: object): string {
+    requirePlain(object, 1, path);
+    let text = "";
+    for (const key of Object.keys(object)) {
+      path.push(key);
+      const member: unknown = object[key as never];
+      if (member !== undefined) {
+        text += (text === "" ? "" : spend(",")) + spend(`${JSON.stringify(key)}:`) + write(member);
+      }
+      path.pop();
+    }
+    return spend("{") + text + spend("}");
+  }
+
   try {
-    return write(value, path);
+    return write(value);
   } catch (error) {
-    if (error instanceof NotJson) throw error;
-    throw new NotJson(path, "cannot be read");
+    throw error instanceof NotJson ? error : new NotJson(path, "cannot be read");
   }
 }
 
@@ -42,58 +99,24 @@ export function notJson(value: unknown, place: Issue["path"]): Issue | null {
   }
 }
 
-function write(value: unknown, path: (string | number)[]): string {
-  switch (typeof value) {
-    case "string":
-      return JSON.stringify(value);
-    case "boolean":
-      return value ? "true" : "false";
-    case "number":
-      if (!Number.isFinite(value)) throw new NotJson([...path], `${value} is not JSON`);
-      return JSON.stringify(value);
-    case "object":
-      if (value === null) return "null";
-      if (path.length >= MAX_DEPTH) {
-        throw new NotJson([...path], `nested deeper than ${MAX_DEPTH} levels, or circular`);
-      }
-      return Array.isArray(value) ? writeArray(value, path) : writeObject(value, path);
-    default:
-      throw new NotJson([...path], `a value of type ${typeof value} is not JSON`);
+/**
+ * Plain objects have at most one prototype above them, plain arrays two: so they are told from
+ * class instances in whatever realm they were made.
+ */
+function requirePlain(value: object, mostPrototypes: number, path: Issue["path"]): void {
+  let depth = 0;
+  for (
+    let above = Object.getPrototypeOf(value);
+    above !== null;
+    above = Object.getPrototypeOf(above)
+  ) {
+    depth += 1;
   }
-}
-
-function writeArray(array: readonly unknown[], path: (string | number)[]): string {
-  requirePlain(array, Array.prototype, path);
-  let text = "[";
-  for (let index = 0; index < array.length; index += 1) {
-    path.push(index);
-    text += (index === 0 ? "" : ",") + write(array[index], path);
-    path.pop();
-  }
-  return `${text}]`;
-}
-
-function writeObject(object: object, path: (string | number)[]): string {
-  requirePlain(object, Object.prototype, path);
-  let text = "";
-  for (const key of Object.keys(object)) {
-    path.push(key);
-    const member: unknown = object[key as never];
-    if (member !== undefined) {
-      text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${write(member, path)}`;
-    }
-    path.pop();
-  }
-  return `{${text}}`;
-}
-
-function requirePlain(value: object, plain: object, path: Issue["path"]): void {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== plain && prototype !== null) {
-    const name = (prototype as object).constructor?.name ?? "foreign object";
-    throw new NotJson([...path], `a ${name} is not JSON; convert it to a plain value first`);
+  if (depth > mostPrototypes) {
+    const name = value.constructor?.name ?? "foreign object";
+    throw new NotJson(path, `a ${name} is not JSON; convert it to a plain value first`);
   }
   if (Object.getOwnPropertySymbols(value).length > 0) {
-    throw new NotJson([...path], "an object with symbols for keys is not JSON");
+    throw new NotJson(path, "an object with symbols for keys is not JSON");
   }
 }

@@ -51,19 +51,19 @@ const mitt = mittModule as unknown as typeof mittModule.default;
 
 type Mitt = { [Name in keyof LifecycleEvents]: LifecycleEvents[Name] };
 
+type Heard = {
+  [Name in keyof LifecycleEvents]: [name: Name, report: LifecycleEvents[Name]];
+}[keyof LifecycleEvents];
+
 /** Hears the bus. Listeners that throw or reject disturb no one. */
 export interface Lifecycle {
   on<Name extends keyof LifecycleEvents>(
     name: Name,
     listener: (report: LifecycleEvents[Name]) => void,
   ): () => void;
-  on(
-    name: "*",
-    listener: <Name extends keyof LifecycleEvents>(
-      name: Name,
-      report: LifecycleEvents[Name],
-    ) => void,
-  ): () => void;
+  /** Every one of them; `name` tells what `report` is. */
+  on(name: "*", listener: (...heard: Heard) => void): () => void;
+  on(name: "*", listener: (name: keyof LifecycleEvents) => void): () => void;
 }
 
 export interface LifecycleEmitter extends Lifecycle {

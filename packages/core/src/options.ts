@@ -75,6 +75,17 @@ const storageMethods = [
   "close",
 ] as const;
 
+const subscriptionMethods = [
+  "create",
+  "get",
+  "list",
+  "update",
+  "delete",
+  "report",
+  "sealedOtherwise",
+] as const;
+const historyMethods = ["event", "events", "delivery", "deliveries", "attempts"] as const;
+
 /** @throws PosthornError `invalid_options`, naming the option, its value and what it may be. */
 export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
   options: EventBusOptions<C, H, Tx>,
@@ -126,7 +137,8 @@ function checkCatalog(catalog: Catalog): void {
     throw invalid("catalog is missing. Make one with defineCatalog().");
   }
   requireNames(Object.keys(catalog));
-  for (const [name, { schema, example }] of Object.entries<EventType>(catalog)) {
+  for (const [name, type] of Object.entries<EventType | null>(catalog)) {
+    const { schema, example } = type ?? {};
     if (!isSchema(schema)) {
       throw invalid(
         `catalog.${name}.schema is not a Standard Schema (https://standardschema.dev). Use one of valibot, zod, arktype, …`,
@@ -146,8 +158,8 @@ function checkCatalog(catalog: Catalog): void {
 function checkStorage(storage: Storage<never>): void {
   const lacking = [
     ...lacks(storage, storageMethods),
-    ...lacks(storage?.subscriptions, ["create", "get", "list", "update", "delete"]),
-    ...lacks(storage?.history, ["event", "events", "delivery", "deliveries", "attempts"]),
+    ...lacks(storage?.subscriptions, subscriptionMethods).map((name) => `subscriptions.${name}`),
+    ...lacks(storage?.history, historyMethods).map((name) => `history.${name}`),
   ];
   if (lacking.length === 0) return;
   throw invalid(

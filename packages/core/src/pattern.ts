@@ -1,5 +1,5 @@
 import type { Catalog, EventName } from "./catalog.ts";
-import { closest } from "./suggest.ts";
+import { closest, listed, quoted } from "./suggest.ts";
 
 type Separator = "_" | "." | "-";
 
@@ -13,7 +13,9 @@ export type Prefix<
   : Found;
 
 /** An exact name, everything (`*`), or every name with a beginning (`parameter_*`). */
-export type EventPattern<C extends Catalog> = EventName<C> | "*" | `${Prefix<EventName<C>>}*`;
+export type EventPattern<C extends Catalog> = keyof C & string extends infer Name extends string
+  ? Name | "*" | `${Prefix<Name>}*`
+  : never;
 
 /** The names of the catalog that a pattern matches. */
 export type MatchedName<C extends Catalog, Pattern extends string> = Pattern extends "*"
@@ -38,8 +40,8 @@ export function patternProblem(pattern: string, names: readonly string[]): strin
   }
   const suggestion = closest(pattern, [...names, ...prefixes(names)]);
   return (
-    `Unknown event type ${JSON.stringify(pattern)}.` +
-    (suggestion === null ? ` Known: ${names.join(", ")}, *.` : ` Did you mean "${suggestion}"?`)
+    `Unknown event type ${quoted(pattern)}.` +
+    (suggestion === null ? ` Known: ${listed(names)}, *.` : ` Did you mean "${suggestion}"?`)
   );
 }
 

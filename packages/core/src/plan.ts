@@ -73,7 +73,7 @@ function starter({ request }: RouteInput): (candidate: Candidate) => boolean {
   let slots = request.slots;
   return ({ lane, gates }) => {
     const inLane = started.get(lane.subscriptionId) ?? 0;
-    if (slots === 0 || inLane >= request.perLane) return false;
+    if (slots <= 0 || inLane >= request.perLane) return false;
     if (!canServe(lane, request) || !isFree(lane, gates, request.now)) return false;
     slots -= 1;
     started.set(lane.subscriptionId, inLane + 1);

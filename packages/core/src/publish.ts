@@ -13,10 +13,10 @@ import {
 } from "./event.ts";
 import { groupCommit } from "./group-commit.ts";
 import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from "./idempotency.ts";
-import { notJson } from "./json.ts";
+import { writeJson } from "./json.ts";
 import { organizationProblem } from "./organization.ts";
 import type { Appended, Storage } from "./storage.ts";
-import { closest } from "./suggest.ts";
+import { closest, listed, quoted } from "./suggest.ts";
 import type { System } from "./system.ts";
 import { type Validated, validate, validateSync } from "./validate.ts";
 
@@ -57,7 +57,7 @@ export interface Publisher<C extends Catalog, Tx> {
    * @throws PosthornError `unknown_event_type`, `invalid_event` (data, organization or another
    * option is wrong), `idempotency_conflict`, `unknown_transaction`. Nothing is written then.
    */
-  publish<Name extends EventName<C>>(
+  publish<Name extends keyof C & string>(
     type: Name,
     data: EventInput<C, Name>,
     options: PublishOptions<Tx>,
@@ -79,7 +79,7 @@ export interface Publisher<C extends Catalog, Tx> {
    * @throws as `publish`; also `async_schema` if the type's schema validates asynchronously, and
    * `sync_unsupported` if the storage cannot write synchronously. Nothing is written then.
    */
-  publishSync<Name extends EventName<C>>(
+  publishSync<Name extends keyof C & string>(
     type: Name,
     data: EventInput<C, Name>,
     options: PublishOptions<Tx> & { readonly tx: Tx },
@@ -88,6 +88,7 @@ export interface Publisher<C extends Catalog, Tx> {
 
 const MOST_EVENTS = 10_000;
 const LONGEST_GROUP = 500;
+const LONGEST_ACTOR = 4_096;
 const FARTHEST_MS = 10 * 365.25 * 24 * 60 * 60 * 1_000;
 
 export function createPublisher<C extends Catalog, Tx>(options: {
@@ -109,10 +110,10 @@ export function createPublisher<C extends Catalog, Tx>(options: {
   function eventType(name: string): EventType {
     if (Object.hasOwn(catalog, name)) return catalog[name] as EventType;
     const names = Object.keys(catalog);
-    const suggestion = closest(name, names);
+    const suggestion = closest(String(name), names);
     throw new PosthornError(
       "unknown_event_type",
-      `Unknown event type ${JSON.stringify(name)}. ${suggestion === null ? `The catalog has: ${names.join(", ")}.` : `Did you mean "${suggestion}"?`}`,
+      `Unknown event type ${quoted(String(name))}. ${suggestion === null ? `The catalog has: ${listed(names)}.` : `Did you mean "${suggestion}"?`}`,
     );
   }
 
@@ -226,17 +227,32 @@ function optionIssues(given: EventOptions, now: number): readonly Issue[] {
   ) {
     invalid("occurredAt", "must be integer epoch milliseconds within ten years of now");
   }
-  if (actor !== undefined && (typeof actor.id !== "string" || notJson(actor, []) !== null)) {
-    invalid("actor", "must be plain JSON with a string `id`");
+  if (actor !== undefined && !isActor(actor)) {
+    invalid("actor", "must be plain JSON with a string `id`, at most 4,096 characters in all");
   }
-  if (
-    trace !== undefined &&
-    !/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(trace.traceparent)
-  ) {
-    invalid("trace", "must have a `traceparent` as W3C Trace Context defines it");
+  if (trace !== undefined && !isTrace(trace)) {
+    invalid(
+      "trace",
+      "must have a `traceparent`, and may have a `tracestate`, as W3C Trace Context defines them",
+    );
   }
   return issues;
 }
+
+function isActor(actor: Actor | null): boolean {
+  if (typeof actor?.id !== "string") return false;
+  try {
+    writeJson(actor, LONGEST_ACTOR);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** https://www.w3.org/TR/trace-context/#traceparent-header, #tracestate-header */
+const isTrace = (trace: Trace | null): boolean =>
+  /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(trace?.traceparent ?? "") &&
+  /^[\x20-\x7e]{0,512}$/.test(trace?.tracestate ?? "");
 
 const sameContent = (event: StoredEvent, earlier: StoredEvent): boolean =>
   event.type === earlier.type &&

@@ -57,7 +57,8 @@ export const keyAdvice =
 export function keyring(keys: readonly EncryptionKey[], system: Pick<System, "bytes">): Keyring {
   if (!Array.isArray(keys)) throw optionError(`encryptionKeys must be an array. ${keyAdvice}`);
   const ring = new Map<string, Buffer>();
-  for (const [index, { id, key }] of (keys as readonly EncryptionKey[]).entries()) {
+  for (const [index, entry] of (keys as readonly (EncryptionKey | null)[]).entries()) {
+    const { id = "", key = "" } = entry ?? {};
     const place = `encryptionKeys[${index}]`;
     if (typeof id !== "string" || !/^[A-Za-z0-9_-]{1,32}$/.test(id)) {
       throw optionError(`${place}.id must be 1 to 32 letters, digits, "_" or "-".`);

@@ -207,7 +207,7 @@ function pausedGates(
 
 const canceledIfWaiting = (next: Next): Next =>
   next.status === "waiting"
-    ? { ...next, status: "canceled", reason: "The subscription was deleted." }
+    ? { ...next, status: "canceled", reason: "the webhook was deleted" }
     : next;
 
 /** The delivery as it is once `next` has been written. */

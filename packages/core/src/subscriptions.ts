@@ -11,6 +11,7 @@ import {
 } from "./configuration.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Issue, issuesError, PosthornError } from "./errors.ts";
+import type { Json } from "./event.ts";
 import { limitOf } from "./gate.ts";
 import type { Handler, Verification } from "./handler.ts";
 import { IDEMPOTENCY_KEY_RULE, isIdempotencyKey } from "./idempotency.ts";
@@ -30,7 +31,7 @@ import type {
   SubscriptionInput,
   SubscriptionRecord,
 } from "./subscription.ts";
-import { closest } from "./suggest.ts";
+import { closest, listed, quoted } from "./suggest.ts";
 import type { System } from "./system.ts";
 
 /** An organization's subscriptions. A foreign organization's do not exist for it. */
@@ -112,7 +113,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
     if (handler !== undefined) return handler;
     const known = [...handlers.keys()];
     const suggestion = typeof type === "string" ? closest(type, known) : null;
-    const message = `Unknown type ${JSON.stringify(type)}. ${suggestion === null ? "" : `Did you mean "${suggestion}"? `}Known: ${known.join(", ") || "none"}.`;
+    const message = `Unknown type ${typeof type === "string" ? quoted(type) : typeof type === "number" ? type : typeof type}. ${suggestion === null ? "" : `Did you mean "${suggestion}"? `}Known: ${known.join(", ") || "none"}.`;
     throw new PosthornError("unknown_handler_type", message, {
       issues: [{ path: ["type"], message, code: "unknown_handler_type" }],
     });
@@ -135,7 +136,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
     readonly lane: LaneDefinition;
   }> {
     const { id: subscriptionId, organization, enabled } = subscription;
-    const parsed: unknown = await parseConfiguration(handler, plain);
+    const parsed = await parseConfiguration(handler, plain);
     refuseUnsealable(handler, plain);
     const stored = sealConfiguration(handler, plain, { organization, subscriptionId }, keyring);
     const lane = laneOf(handler, parsed, organization, stored.secrets, !enabled);
@@ -234,10 +235,16 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         ...configurationIssues(configuration),
         ...idempotencyKeyIssues(idempotencyKey),
       ]);
-      const plain = configuration as PlainConfiguration;
+      const plain = withoutUndefined(configuration as PlainConfiguration);
       const id = system.id();
       const { parsed, stored, lane } = await prepare(handler, plain, { id, organization, enabled });
-      const fingerprints = keyring.fingerprints([name, [...eventTypes], type, plain, enabled]);
+      const fingerprints = keyring.fingerprints([
+        name,
+        [...eventTypes],
+        type,
+        inOrder(plain),
+        enabled,
+      ]);
       const now = clock.now();
       const record: SubscriptionRecord = {
         id,
@@ -459,9 +466,7 @@ function eventTypesIssues(given: unknown, names: readonly string[]): readonly Is
   const path = ["eventTypes"];
   if (!Array.isArray(given)) return [issue(path, "must be an array of event types")];
   if (given.length === 0) {
-    return [
-      issue(path, `must name at least one event type; known: ${names.join(", ")}, *`, "empty"),
-    ];
+    return [issue(path, `must name at least one event type; known: ${listed(names)}, *`, "empty")];
   }
   if (given.length > MOST_EVENT_TYPES) {
     return [issue(path, `must have at most ${MOST_EVENT_TYPES} entries`, "too_large")];
@@ -470,7 +475,7 @@ function eventTypesIssues(given: unknown, names: readonly string[]): readonly Is
     const at = [...path, index];
     if (typeof pattern !== "string") return [issue(at, "must be a string")];
     if (given.indexOf(pattern) < index) {
-      return [issue(at, `${JSON.stringify(pattern)} is given twice`, "duplicate")];
+      return [issue(at, `${quoted(pattern)} is given twice`, "duplicate")];
     }
     const problem = patternProblem(pattern, names);
     return problem === null ? [] : [issue(at, problem, "unknown_event_type")];
@@ -479,6 +484,13 @@ function eventTypesIssues(given: unknown, names: readonly string[]): readonly Is
 
 const enabledIssues = (enabled: unknown): readonly Issue[] =>
   typeof enabled === "boolean" ? [] : [issue(["enabled"], "must be true or false")];
+
+/** The same for equal configurations, whatever the order of their keys. */
+const inOrder = (configuration: PlainConfiguration): Json =>
+  Object.entries(configuration).toSorted(([a], [b]) => (a < b ? -1 : 1));
+
+const withoutUndefined = (configuration: PlainConfiguration): PlainConfiguration =>
+  Object.fromEntries(Object.entries(configuration).filter(([, value]) => value !== undefined));
 
 const idempotencyKeyIssues = (key: string | undefined): readonly Issue[] =>
   key === undefined || isIdempotencyKey(key)

@@ -16,6 +16,15 @@ describe.each(schemas)("a schema of %s", (_, schema) => {
     expect(validate(schema as never, value)).toEqual({ value });
     expect(validateSync(schema as never, value, "Event")).toEqual({ value });
   });
+
+  it("answers with what is wrong, and where", () => {
+    const { issues } = validateSync(schema as never, { lines: [{ amount: 5 }, {}] }, "Event");
+    expect(issues).toEqual([
+      { path: ["lines", 1, "amount"], code: "invalid", message: expect.any(String) },
+    ]);
+    expect(Object.getPrototypeOf(issues)).toBe(Array.prototype);
+    expect(Object.getPrototypeOf(issues?.[0]?.path)).toBe(Array.prototype);
+  });
 });
 
 describe("a schema that answers later", () => {

@@ -35,10 +35,11 @@ export function validateSync<Output>(
 function toValidated<Output>(result: StandardSchemaV1.Result<Output>): Validated<Output> {
   if (result.issues === undefined) return { value: result.value };
   return {
-    issues: result.issues.map(({ message, path = [] }) => ({
+    // Array.from: a schema's own class of array would make another of its kind.
+    issues: Array.from(result.issues, ({ message, path = [] }) => ({
       message,
       code: "invalid" as const,
-      path: path.map((segment) => {
+      path: Array.from(path, (segment) => {
         const key = typeof segment === "object" ? segment.key : segment;
         return typeof key === "number" ? key : String(key);
       }),

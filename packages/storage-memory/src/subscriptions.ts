@@ -11,7 +11,7 @@ import { pageOf } from "./page.ts";
 import { findLane, keepGates, type Lane, ready, type State } from "./state.ts";
 import { end, schedule } from "./traffic.ts";
 
-export const DELETED = "the subscription was deleted";
+export const DELETED = "the webhook was deleted";
 
 export function subscriptionsIn(state: State): SubscriptionStore {
   const { lanes, rosters } = state;

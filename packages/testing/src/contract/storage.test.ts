@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  type Appended,
   type Claim,
   freshGate,
   type LaneDefinition,
@@ -13,7 +12,6 @@ import { memoryStorage } from "@posthorn/storage-memory";
 import { describe, it } from "vitest";
 import { transactional } from "../transaction.ts";
 import { type StorageHarness, storageContract } from "./index.ts";
-import { storedOf } from "./storage/stage.ts";
 
 type Memory = Storage<unknown>;
 
