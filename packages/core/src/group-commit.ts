@@ -5,9 +5,8 @@ export type GroupWrite<Item, Result> = (items: readonly Item[]) => Promise<reado
  * Gathers what arrives while the previous write is in flight, and writes it as one group. Idle,
  * nothing waits; under load, groups grow by themselves.
  *
- * A group that fails is tried again one by one, so that one bad item fails alone; once two items
- * in a row have failed it is not the items, and the rest fail with the second's error. The write
- * must therefore be safe to repeat.
+ * A group that fails is tried again one by one, so that bad items fail alone. The write must
+ * therefore be safe to repeat.
  */
 export function groupCommit<Item, Result>(
   write: GroupWrite<Item, Result>,
@@ -41,18 +40,12 @@ export function groupCommit<Item, Result>(
   }
 
   async function writeSingly(group: readonly Waiting[]): Promise<void> {
-    let failuresInARow = 0;
-    for (const [index, { item, resolve, reject }] of group.entries()) {
+    for (const { item, resolve, reject } of group) {
       try {
         const [result] = await write([item]);
         resolve(result as Result);
-        failuresInARow = 0;
       } catch (error) {
         reject(error);
-        failuresInARow += 1;
-        if (failuresInARow < 2) continue;
-        for (const rest of group.slice(index + 1)) rest.reject(error);
-        return;
       }
     }
   }
