@@ -17,8 +17,10 @@ describe("every example", () => {
   it.each(examples)(
     "%s prints what it promises, or has tests of its own",
     async (folder) => {
-      const output = promised(readFileSync(join(root, folder, "src/main.ts"), "utf8"));
+      const program = readFileSync(join(root, folder, "src/main.ts"), "utf8");
+      const output = promised(program);
       if (output === null) {
+        expect(program, "its `// Output:` is followed by nothing").not.toContain("// Output:");
         expect(globSync(`${folder}/src/**/*.test.ts`, { cwd: root })).not.toEqual([]);
         return;
       }

@@ -7,7 +7,7 @@ export const catalog = defineCatalog({
   invoice_paid: { schema: v.object({ amount: v.number() }) },
 });
 
-export interface Sent {
+interface Sent {
   readonly at: number;
   readonly type: string;
   readonly to: string;

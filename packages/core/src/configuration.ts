@@ -124,7 +124,7 @@ function maskQuotes(message: string, secrets: readonly string[]): string {
 }
 
 /** Keys that are secrets, whose values never leave. */
-export const isSecret = (handler: Handler, key: string): boolean =>
+const isSecret = (handler: Handler, key: string): boolean =>
   (handler.secrets as readonly string[] | undefined)?.includes(key) ?? false;
 
 /**

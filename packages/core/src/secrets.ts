@@ -12,7 +12,11 @@ export interface EncryptionKey {
   readonly key: string | Uint8Array;
 }
 
-/** What a sealed secret belongs to; it opens nowhere else. */
+/**
+ * What a sealed secret belongs to; it opens nowhere else.
+ *
+ * @internal
+ */
 export interface SecretPlace {
   readonly organization: string;
   readonly subscriptionId: string;
@@ -44,7 +48,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** How to make a key, for error messages. */
-export const keyAdvice =
+const keyAdvice =
   "Make one with `node -e \"console.log(require('node:crypto').randomBytes(32).toString('base64'))\"`, keep it with the host's other secrets, and pass it as `encryptionKeys: [{ id: \"2026-01\", key }]`.";
 
 /**

@@ -20,7 +20,7 @@ import type {
 import type { System } from "./system.ts";
 
 /** A flight that a handler was called for. */
-export type Attempted = Extract<Landing, { type: "attempted" }>;
+type Attempted = Extract<Landing, { type: "attempted" }>;
 
 /**
  * Records how a flight ended, with all that follows. Answers when the delivery is due again
@@ -211,7 +211,7 @@ const canceledIfWaiting = (next: Next): Next =>
     : next;
 
 /** The delivery as it is once `next` has been written. */
-export function after(delivery: Delivery, next: Next, now: number): Delivery {
+function after(delivery: Delivery, next: Next, now: number): Delivery {
   const waiting = next.status === "waiting";
   return {
     ...delivery,

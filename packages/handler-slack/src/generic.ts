@@ -16,7 +16,11 @@ export const testMessage = (subscription: { readonly name: string }): Message =>
   lead: mrkdwn`:wave: *This is a test.* The webhook ${code(subscription.name)} can post here.`,
 });
 
-/** `parameter_created`, `parameter.created` and `parameterCreated` are all "Parameter created". */
+/**
+ * `parameter_created`, `parameter.created` and `parameterCreated` are all "Parameter created".
+ *
+ * @internal
+ */
 export function inWords(name: string): string {
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
