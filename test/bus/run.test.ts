@@ -245,6 +245,42 @@ describe("stop", () => {
     expect(items).toMatchObject([{ status: "pending", inFlight: false, attempts: 0, lapses: 1 }]);
   });
 
+  it("gives back what was claimed while it was told to stop, unspent", async () => {
+    const system = virtualSystem();
+    const real = memoryStorage();
+    let answer = (): void => {};
+    const slow = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const storage = {
+      ...real,
+      route: async (...args: Parameters<typeof real.route>) => {
+        const routed = await real.route(...args);
+        await slow;
+        return routed;
+      },
+    };
+    const { handler, sent } = probe({ now: system.now });
+    const bus = createEventBus({ catalog, handlers: [handler], storage, system });
+    await bus.subscriptions.create({
+      ...acme,
+      name: "n",
+      eventTypes: ["*"],
+      type: "probe",
+      configuration: { to: "a" },
+    });
+    await bus.publish("project_created", { name: "one" }, acme);
+    bus.start();
+    await settle();
+    const stopping = bus.stop();
+    answer();
+    await stopping;
+    expect(sent).toEqual([]);
+    expect((await bus.deliveries.list(acme)).items).toMatchObject([
+      { status: "pending", inFlight: false, attempts: 0, lapses: 0 },
+    ]);
+  });
+
   it("loses nothing: whoever runs next delivers it", async () => {
     let hang = true;
     const { bus, open, publish, pass, statuses } = await setup(() =>
