@@ -1,4 +1,4 @@
-import { createEventBus, type EventBus, type Logger, type System } from "@posthorn/core";
+import { createEventBus, type EventBus, type Logger } from "@posthorn/core";
 import { slack } from "@posthorn/handler-slack";
 import { memoryStorage } from "@posthorn/storage-memory";
 import { type CloudTruthCatalog, catalog } from "./catalog.ts";
@@ -12,16 +12,14 @@ export function createBus(options: {
   readonly slackUrl: string;
   /** 32 bytes, in base64. */
   readonly encryptionKey: string;
-  readonly logger?: Logger;
-  readonly system?: System;
+  readonly logger: Logger;
 }): CloudTruthBus {
-  const { slackUrl, encryptionKey, logger, system } = options;
+  const { slackUrl, encryptionKey, logger } = options;
   return createEventBus({
     catalog,
     storage: memoryStorage(),
     handlers: [slack<CloudTruthCatalog>({ templates, baseUrl: slackUrl })],
     encryptionKeys: [{ id: "example", key: encryptionKey }],
     logger,
-    system,
   });
 }

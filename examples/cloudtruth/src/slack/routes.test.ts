@@ -71,6 +71,23 @@ describe("the Slack page", () => {
     expect(html).not.toContain("Nothing in");
   });
 
+  it("shows the name of a sender as text", async () => {
+    const configuration = {
+      token: "xoxb-fake-acme",
+      channel: "#config-changes",
+      username: "<script>alert(1)</script>",
+    };
+    const { status } = await example.send("POST", "/api/v1/webhooks/", {
+      body: { name: "Bot", event_types: ["*"], type: "slack", configuration },
+    });
+    expect(status).toBe(201);
+    await example.send("POST", "/api/v1/projects/", { body: { name: "web" } });
+    await example.bus.advance(2_000);
+    const html = await (await get("/slack/")).text();
+    expect(html).toContain('<b class="sender">&lt;script&gt;alert(1)&lt;/script&gt;</b>');
+    expect(html).not.toContain("<script>");
+  });
+
   it("leads from a channel that does not exist to one that does", async () => {
     const response = await get("/slack/?channel=C404");
     expect([response.status, response.headers.get("location")]).toEqual([302, "/slack/"]);
