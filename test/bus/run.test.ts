@@ -18,13 +18,15 @@ async function setup(reply?: Reply, options: { readonly concurrency?: number } =
   const { handler, sent } = probe({ now: system.now, ...(reply && { reply }) });
   const open = () => createEventBus({ catalog, handlers: [handler], storage, system, ...options });
   const bus = open();
-  await bus.subscriptions.create({
-    ...acme,
-    name: "n",
-    eventTypes: ["*"],
-    type: "probe",
-    configuration: { to: "a" },
-  });
+  const subscribe = () =>
+    bus.subscriptions.create({
+      ...acme,
+      name: "n",
+      eventTypes: ["*"],
+      type: "probe",
+      configuration: { to: "a" },
+    });
+  await subscribe();
   const publish = (name: string) => bus.publish("project_created", { name }, acme);
   const statuses = async () => (await bus.deliveries.list(acme)).items.map(({ status }) => status);
   const pass = async (ms: number): Promise<void> => {
@@ -37,7 +39,7 @@ async function setup(reply?: Reply, options: { readonly concurrency?: number } =
     system.moveTo(target);
     await settle();
   };
-  return { system, storage, open, bus, sent, publish, statuses, pass };
+  return { system, storage, open, bus, sent, subscribe, publish, statuses, pass };
 }
 
 /** Replies that wait until the test lets them go. */
@@ -116,7 +118,7 @@ describe("start", () => {
   it("never has more in flight than its concurrency", async () => {
     let inFlight = 0;
     let most = 0;
-    const { bus, publish, statuses } = await setup(
+    const { bus, subscribe, publish, statuses } = await setup(
       async () => {
         inFlight += 1;
         most = Math.max(most, inFlight);
@@ -126,6 +128,7 @@ describe("start", () => {
       },
       { concurrency: 3 },
     );
+    await subscribe();
     for (let index = 0; index < 12; index += 1) await publish(`p${index}`);
     await bus.drain();
     expect(most).toBe(3);

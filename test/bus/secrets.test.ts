@@ -156,7 +156,7 @@ describe("a secret", () => {
     const keyId = stolen.secrets["token"]?.split(".")[1] ?? "";
     await storage.subscriptions.update(
       { ...own, secrets: stolen.secrets, version: own.version + 1 },
-      { gates: [], keyId, gateKeyId: null, parked: false },
+      { gates: [], keyId, gateKeyId: null, order: "none", parked: false },
     );
     await bus.publish("project_created", { name: "x" }, acme);
     await bus.drain();

@@ -41,6 +41,7 @@ describe("subscriptions.create", () => {
       eventTypes: ["project_*"],
       type: "probe",
       configuration: { to: "a", token: MASK },
+      order: "none",
       enabled: true,
       disabledReason: null,
       status: "unverified",

@@ -11,8 +11,10 @@ import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { createListeners, type Listen } from "./listen.ts";
 import { isolated, silentLogger } from "./logger.ts";
 import { type EventBusOptions, resolveOptions } from "./options.ts";
+import { organizationProblem } from "./organization.ts";
 import { type Page, type PageOptions, pageRequest, toPage } from "./page.ts";
 import { createPublisher, type Publisher } from "./publish.ts";
+import { createReplays, type Replays } from "./replays.ts";
 import { keyring } from "./secrets.ts";
 import { createSettle } from "./settle.ts";
 import type { Reference } from "./storage.ts";
@@ -28,6 +30,7 @@ export interface EventBus<C extends Catalog, H extends Handler = Handler, Tx = n
   readonly subscriptions: Subscriptions<C, H, Tx>;
   readonly events: Events;
   readonly deliveries: Deliveries;
+  readonly replays: Replays;
 
   /**
    * Hears events of the catalog in this process, at most once each, when their commit is known.
@@ -87,6 +90,19 @@ export interface Events {
   list(
     options: { readonly organization: string; readonly type?: string | undefined } & PageOptions,
   ): Promise<Page<Event>>;
+  /**
+   * Forgets an organization's events that were published before `before` (epoch milliseconds;
+   * default now) and whose deliveries have all ended, with these deliveries and their attempts:
+   * for requests to erase. What is pending stays; delete the organization's subscriptions before,
+   * so that nothing is. Works in small steps; one that was interrupted can be repeated.
+   *
+   * @returns how many events were forgotten
+   * @throws PosthornError `invalid_options` if the organization is not one
+   */
+  prune(options: {
+    readonly organization: string;
+    readonly before?: number | undefined;
+  }): Promise<{ readonly pruned: number }>;
 }
 
 /** A delivery with everything that was tried. */
@@ -121,9 +137,26 @@ export interface Deliveries {
    * @throws PosthornError `not_found`, `delivery_not_pending` if it has ended
    */
   cancel(reference: Reference): Promise<Delivery>;
+  /**
+   * Ends a subscription's pending deliveries: those created from `from` on and before `until`
+   * (epoch milliseconds; default all until now). Those in flight may still arrive. Works in small
+   * steps; one that was interrupted can be repeated.
+   *
+   * @returns how many were canceled
+   * @throws PosthornError `not_found` if the organization has no such subscription
+   */
+  cancelAll(order: {
+    readonly organization: string;
+    readonly subscriptionId: string;
+    readonly from?: number | undefined;
+    readonly until?: number | undefined;
+  }): Promise<{ readonly canceled: number }>;
 }
 
+const CANCELED = "Canceled by an operator.";
 const STOP_WITHIN_MS = 10_000;
+const PRUNED_AT_ONCE = 1_000;
+const CANCELED_AT_ONCE = 500;
 
 /**
  * Creates a bus. It does nothing by itself until `start` or `drain`.
@@ -157,6 +190,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
     stopping,
     giveUp,
     concurrency: resolved.concurrency,
+    perOrganization: resolved.perOrganization,
     leaseMs: resolved.leaseMs,
     pollMs: resolved.pollMs,
     housekeeping: resolved,
@@ -169,6 +203,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
       lifecycle,
       logger,
       retryOf,
+      autoDisable: resolved.autoDisable,
       giveUp: giveUp.signal,
     }),
     onRouted: (event) => {
@@ -212,6 +247,13 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
     onSent: wake,
   });
 
+  const replays = createReplays({
+    storage,
+    clock,
+    system,
+    onBegun: () => dispatcher.expectReplay(),
+  });
+
   const unlisten = transport.listen({
     wake: () => dispatcher.wake(),
     event: (event) => listeners.announce(event),
@@ -242,6 +284,20 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
           await storage.history.events({ ...pageRequest(organization, page), type }),
           parseEvent,
         ),
+      prune: async ({ organization, before = clock.now() }) => {
+        const problem = organizationProblem(organization);
+        if (problem !== null) {
+          throw new PosthornError(
+            "invalid_options",
+            `events.prune: organization ${problem}. Name the one whose events are to be forgotten.`,
+          );
+        }
+        for (let pruned = 0; ; ) {
+          const step = await storage.prune({ organization, before, max: PRUNED_AT_ONCE });
+          pruned += step;
+          if (step === 0) return { pruned };
+        }
+      },
     },
 
     deliveries: {
@@ -284,7 +340,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
         }
       },
       cancel: async ({ organization, id }) => {
-        const reason = "Canceled by an operator.";
+        const reason = CANCELED;
         const now = clock.now();
         const result = await storage.cancel({ organization, deliveryId: id, reason, now });
         if (result === "not_found") throw notFound("delivery", id);
@@ -298,7 +354,20 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
         lifecycle.emit("delivery.canceled", { delivery: found, attempt: null });
         return found;
       },
+      cancelAll: async ({ organization, subscriptionId, from = 0, until }) => {
+        await subscriptions.get({ organization, id: subscriptionId });
+        const now = clock.now();
+        const order = { organization, subscriptionId, from, until: until ?? now + 1, now };
+        for (let canceled = 0; ; ) {
+          const reason = CANCELED;
+          const step = await storage.cancelAll({ ...order, reason, max: CANCELED_AT_ONCE });
+          canceled += step;
+          if (step < CANCELED_AT_ONCE) return { canceled };
+        }
+      },
     },
+
+    replays,
 
     start: () => dispatcher.start(),
     drain: () => dispatcher.drain(),

@@ -1,4 +1,5 @@
 import type { Json, StoredEvent } from "./event.ts";
+import type { PassedGate } from "./gate.ts";
 import type { OutcomeType } from "./handler.ts";
 import type { SubscriptionRecord } from "./subscription.ts";
 
@@ -8,12 +9,15 @@ import type { SubscriptionRecord } from "./subscription.ts";
  * ```
  *           route                claim                       settle
  * (no row) ───────▶ waiting ───────────────▶ in flight ───────────────▶ delivered
- *                      ▲                         │                    ├─▶ dead
- *                      └── settle (again later), │                    └─▶ canceled
- *                          release, lapse ───────┘
+ *     │                ▲ ▲                       │                    ├─▶ dead
+ *     │                │ └─ settle (again later),│                    └─▶ canceled
+ *     └─▶ queued ──────┘    release, lapse ──────┘
  * ```
  *
- * `pending` is what people see of waiting and in flight.
+ * Where a subscription keeps an order, only the first of each ordering key waits or flies; the
+ * others are queued: nothing is due of them until it is their turn, when the one before them ends.
+ *
+ * `pending` is what people see of queued, waiting and in flight.
  */
 export type DeliveryStatus = "pending" | "delivered" | "dead" | "canceled";
 
@@ -29,7 +33,7 @@ export interface Delivery {
   readonly status: DeliveryStatus;
   /** Whether a process is delivering it right now. */
   readonly inFlight: boolean;
-  /** When it is due next (epoch milliseconds); null in flight and once it has ended. */
+  /** When it is due next (epoch milliseconds); null in flight, queued and once it has ended. */
   readonly dueAt: number | null;
   /** Attempts that count against the schedule. */
   readonly attempts: number;
@@ -82,8 +86,8 @@ export interface Claim extends Flight {
   readonly delivery: Delivery;
   readonly event: StoredEvent;
   readonly subscription: SubscriptionRecord;
-  /** The gates that it passed. */
-  readonly gates: readonly { readonly id: string; readonly name: string; readonly epoch: number }[];
+  /** The gates that it passed, in the order in which the handler names them. */
+  readonly gates: readonly PassedGate[];
   /** From this instant on (epoch milliseconds) the flight may lapse. */
   readonly leaseUntil: number;
   /** Past this instant it must be released instead of started; null if no rate limit counts it. */
@@ -114,3 +118,19 @@ export type Next = (
   | { readonly status: "delivered" }
   | { readonly status: "dead" | "canceled"; readonly reason: string }
 ) & { readonly attempts?: number; readonly throttles?: number; readonly lapses?: number };
+
+/** The delivery as it is when its flight has ended at `now`, and `next` is what becomes of it. */
+export function landed(delivery: Delivery, next: Next, now: number): Delivery {
+  const waiting = next.status === "waiting";
+  return {
+    ...delivery,
+    status: waiting ? "pending" : next.status,
+    inFlight: false,
+    dueAt: waiting ? next.dueAt : null,
+    attempts: next.attempts ?? delivery.attempts,
+    throttles: next.throttles ?? delivery.throttles,
+    lapses: next.lapses ?? delivery.lapses,
+    reason: next.status === "delivered" ? null : (next.reason ?? delivery.reason),
+    completedAt: waiting ? null : now,
+  };
+}

@@ -1,17 +1,20 @@
 import PQueue from "p-queue";
 import type { Clock } from "./clock.ts";
 import { ABORT_GRACE_MS, type Deliver } from "./deliver.ts";
-import { type Claim, lapse } from "./delivery.ts";
+import { type Claim, type Delivery, lapse } from "./delivery.ts";
 import { PosthornError } from "./errors.ts";
 import type { StoredEvent } from "./event.ts";
+import { createPulse } from "./heartbeat.ts";
 import { type Abilities, admit } from "./lane.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
+import { type DeliveryOrder, inOrder, type Ruling } from "./order.ts";
 import { backoff } from "./persist.ts";
 import { planDeliveries } from "./plan.ts";
 import { describe } from "./redact.ts";
+import { countFlights } from "./room.ts";
 import type { Settle } from "./settle.ts";
-import type { ClaimResult, FlightTerms, Storage } from "./storage.ts";
+import type { ClaimResult, FlightTerms, Storage, Unroutable } from "./storage.ts";
 import type { System } from "./system.ts";
 
 export interface DispatcherOptions {
@@ -25,6 +28,8 @@ export interface DispatcherOptions {
   readonly abilities: Abilities;
   /** How many deliveries this process has in flight at most. */
   readonly concurrency: number;
+  /** How many of them may be of one organization. */
+  readonly perOrganization: number;
   readonly leaseMs: number;
   /** How long it sleeps at most, whatever it believes. */
   readonly pollMs: number;
@@ -42,6 +47,8 @@ export interface Dispatcher {
   start(): void;
   /** Looks now: something may be due. */
   wake(): void;
+  /** A replay has begun: looks for it now. */
+  expectReplay(): void;
   /** A host's transaction will commit soon, without telling: looks again a few times. */
   expectCommit(): void;
   /** Delivers what is due, and resolves when nothing is and nothing is in flight. */
@@ -61,27 +68,52 @@ export interface Drained {
 
 const MAX_EVENTS = 500;
 const MAX_DELIVERIES = 5_000;
+/** When to look again at events that would have overtaken what another router is busy with. */
+const LOOK_AGAIN_MS = 50;
 const HOUSEKEEPING_EVERY_MS = 60_000;
 const HOUSEKEEPING_ROWS = 1_000;
+/** How many deliveries a step of a replay makes, and how many may wait in a lane that it feeds. */
+const REPLAYED_AT_ONCE = 500;
+/** When to look for replays that another process began, and for one whose lane was full. */
+const REPLAYS_EVERY_MS = 60_000;
+const RUNNING_REPLAY_EVERY_MS = 1_000;
 /** How long `stop` waits, past its deadline, for aborted handlers and their settles. */
 const LAST_SETTLE_MS = ABORT_GRACE_MS + 1_000;
 /** After a publish in the host's transaction, whose commit nobody announces: when to look again. */
 const COMMIT_LOOKS_MS = [5, 20, 80, 320] as const;
+/** How long it rests where something is due that others hold. */
+const HELD_FOR_MS = 20;
 
 interface Turn {
   /** It moved something: another turn may find more. */
   readonly progressed: boolean;
   /** It could not look for due deliveries, for want of slots. */
   readonly starved: boolean;
+  /** Something is due, and could not be taken: others hold it, or our own flights fill its lane. */
+  readonly held: boolean;
+  /** It left events to be routed in a moment. */
+  readonly left: boolean;
   /** When there will be something to do; null if nothing waits. */
   readonly nextDueAt: number | null;
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { storage, deliver, settle, clock, system, lifecycle, logger, abilities } = options;
-  const { concurrency, leaseMs, pollMs, stopping, giveUp, housekeeping, onRouted } = options;
+  const {
+    concurrency,
+    perOrganization,
+    leaseMs,
+    pollMs,
+    stopping,
+    giveUp,
+    housekeeping,
+    onRouted,
+  } = options;
 
   const queue = new PQueue({ concurrency });
+  const flights = countFlights();
+  const limits = { perLane: Math.max(1, Math.ceil(concurrency / 2)), perOrganization };
+  const pulse = createPulse({ storage, clock, id: system.id(), pollMs });
   let state: Dispatcher["state"] = "idle";
   let loop: Promise<void> = Promise.resolve();
   let stopped: Promise<void> | null = null;
@@ -91,6 +123,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** The last turn left something for want of slots: a landing is worth another. */
   let hungry = false;
   let tidyAt = 0;
+  let replayAt = 0;
+  /** Why subscriptions are switched off for deliveries that have lapsed for the last time. */
+  const heldFor = new Map<string, string>();
 
   const looks = new Set<number>();
   let woken = false;
@@ -128,7 +163,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     token: system.id(),
     leaseMs,
     slots,
-    perLane: Math.max(1, Math.ceil(concurrency / 2)),
+    ...limits,
+    inFlight: flights,
   });
 
   /** One look at the storage. Turns of one process follow each other, so that slots are counted right. */
@@ -149,37 +185,88 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       (input) => planDeliveries(input, system.id),
     );
     for (const event of routed.unannounced) onRouted(event);
+    if (routed.unroutable !== null) reportUnroutable(routed.unroutable);
     launch(routed.claims);
 
     const claimed = await claim();
     launch(claimed?.claims ?? []);
-    for (const delivery of claimed?.lapsed ?? []) {
-      lifecycle.emit("delivery.lapsed", { delivery, attempt: null });
-      if (delivery.status === "dead") lifecycle.emit("delivery.dead", { delivery, attempt: null });
-    }
+    for (const delivery of claimed?.lapsed ?? []) reportLapse(delivery);
+    heldFor.clear();
+    const replayed = await replay();
+    const again = routed.left > 0 ? clock.now() + LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
+    const nextDueAt = Math.min(claimed?.nextDueAt ?? Number.POSITIVE_INFINITY, again);
     return {
-      progressed: routed.events > 0 || (claimed !== null && claimed.claims.length > 0),
+      progressed: routed.events > 0 || (claimed !== null && claimed.claims.length > 0) || replayed,
       starved: claimed === null,
-      nextDueAt: claimed === null ? null : claimed.nextDueAt,
+      held: claimed?.held ?? false,
+      left: routed.left > 0,
+      nextDueAt: nextDueAt === Number.POSITIVE_INFINITY ? null : nextDueAt,
     };
   }
 
+  /** Takes a replay one step further, if one runs. */
+  async function replay(): Promise<boolean> {
+    const now = clock.now();
+    if (now < replayAt) return false;
+    const { made, running, ended } = await storage.replays.step({
+      now,
+      max: REPLAYED_AT_ONCE,
+      newId: system.id,
+    });
+    if (ended !== null) lifecycle.emit("replay.ended", ended);
+    const isMore = made > 0 || ended !== null;
+    replayAt = isMore ? now : now + (running ? RUNNING_REPLAY_EVERY_MS : REPLAYS_EVERY_MS);
+    return isMore;
+  }
+
+  function reportUnroutable({ eventId, error }: Unroutable): void {
+    lifecycle.emit("dispatcher.error", { step: "route", message: describe(error) });
+    logger.error(
+      { event: eventId, error: describe(error) },
+      "An event could not be routed; it is tried again later.",
+    );
+  }
+
+  /** What becomes of a flight without an outcome; tells why a subscription is switched off for it. */
+  function lapseInOrder(delivery: Delivery, now: number, order: DeliveryOrder): Ruling {
+    const ruling = inOrder(lapse(delivery, now), order, delivery, now);
+    if (ruling.disabledReason !== undefined) heldFor.set(delivery.id, ruling.disabledReason);
+    return ruling;
+  }
+
+  function reportLapse(delivery: Delivery): void {
+    lifecycle.emit("delivery.lapsed", { delivery, attempt: null });
+    if (delivery.status === "dead") lifecycle.emit("delivery.dead", { delivery, attempt: null });
+    const { subscriptionId: id, organization } = delivery;
+    const reason = heldFor.get(delivery.id);
+    if (reason !== undefined) lifecycle.emit("subscription.disabled", { id, organization, reason });
+  }
+
   /** Takes what is due; null if no slot is free for it. */
-  async function claim(): Promise<ClaimResult | null> {
+  async function claim(): Promise<(ClaimResult & Pick<Turn, "held">) | null> {
     const free = concurrency - inFlight();
     const alone = quarantine && inFlight() === 0;
     hungry = free === 0 || (quarantine && !alone);
     if (hungry) return null;
-    const result = await storage.claim({ ...terms(free), alone }, { admit, lapse });
+    hungry = flights.isFull(limits);
+    const request = { ...terms(free), alone };
+    const result = await storage.claim(request, { admit, lapse: lapseInOrder });
+    const { claims, nextDueAt } = result;
     quarantine = alone ? false : result.suspects;
-    return quarantine && inFlight() + result.claims.length === 0 ? claim() : result;
+    if (quarantine && inFlight() + claims.length === 0) return claim();
+    const held = claims.length === 0 && nextDueAt !== null && nextDueAt <= request.now;
+    return { ...result, held };
   }
 
   function launch(claims: readonly Claim[]): void {
     for (const claimed of claims) {
+      const { subscriptionId, event } = claimed;
+      const place = { subscriptionId, organization: event.organization };
+      flights.begin(place);
       void queue
         .add(() => fly(claimed))
         .finally(() => {
+          flights.end(place);
           if (hungry) wake();
         });
     }
@@ -213,12 +300,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     let failures = 0;
     while (state === "running") {
       try {
-        const { progressed, nextDueAt } = await turn();
+        await pulse.beat();
+        const { progressed, held, nextDueAt } = await turn();
         failures = 0;
         if (progressed) continue;
         await tidy();
-        const poll = clock.now() + pollMs;
-        await sleep(nextDueAt === null ? poll : Math.min(nextDueAt, poll));
+        const now = clock.now();
+        const poll = now + pollMs;
+        // What is held by our own flights is there when one lands, which wakes us.
+        const heldUntil = hungry ? poll : now + HELD_FOR_MS;
+        await sleep(Math.min(held ? heldUntil : (nextDueAt ?? poll), poll));
       } catch (error) {
         failures += 1;
         lifecycle.emit("dispatcher.error", { step: "turn", message: describe(error) });
@@ -235,7 +326,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const max = HOUSEKEEPING_ROWS;
     const swept = await storage.sweep({ now, expireBefore: now - housekeeping.maxAgeMs, max });
     const pruned = await storage.prune({ before: now - housekeeping.retentionMs, max });
-    if (swept === max || pruned === max) tidyAt = now;
+    if (swept === max || pruned > 0) tidyAt = now;
   }
 
   async function stop(deadlineMs: number): Promise<void> {
@@ -244,7 +335,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const landed = new AbortController();
     const ended = loop
       .then(() => previousTurn.catch(() => {}))
-      .then(() => queue.onIdle())
+      .then(() => Promise.all([queue.onIdle(), pulse.end()]))
       .then(() => landed.abort());
     await Promise.race([ended, system.sleep(deadlineMs, landed.signal)]);
     stopping.abort();
@@ -260,6 +351,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return inFlight();
     },
     wake,
+    expectReplay: () => {
+      replayAt = 0;
+      wake();
+    },
     expectCommit: () => {
       const now = clock.now();
       for (const ms of COMMIT_LOOKS_MS) lookAt(now + ms);
@@ -273,10 +368,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     drain: async () => {
       for (;;) {
         if (state === "stopped") throw stoppedError("drain");
-        const { progressed, starved, nextDueAt } = await turn();
+        const { progressed, starved, held, left, nextDueAt } = await turn();
         if (progressed) continue;
         if (inFlight() > 0) await landing();
+        else if (left) await system.sleep(LOOK_AGAIN_MS);
         else if (!starved && (nextDueAt === null || nextDueAt > clock.now())) return { nextDueAt };
+        else if (held) await system.sleep(HELD_FOR_MS);
       }
     },
     stop: (deadlineMs) => {

@@ -11,6 +11,7 @@ const stored: StoredEvent = {
   actor: { id: "u1", name: "Ada" },
   trace: null,
   payload: "{}",
+  orderingKey: null,
 };
 
 const refused = (message: string | RegExp) =>

@@ -49,6 +49,8 @@ export interface StoredEvent extends Omit<Event, "data"> {
   readonly payload: string;
   /** When it was published: epoch milliseconds. */
   readonly publishedAt: number;
+  /** In subscriptions that keep an order, it follows the events with the same key. */
+  readonly orderingKey: string | null;
 }
 
 /** An event on its way into storage. */

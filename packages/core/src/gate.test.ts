@@ -1,16 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  countsPasses,
   freshGate,
   type Gate,
   type GateState,
+  heard,
+  isCalm,
   limitOf,
   opensAt,
   pass,
   pause,
   type RateLimit,
+  type Report,
   room,
   START_WITHIN_MS,
+  throttle,
 } from "./gate.ts";
 import { admit } from "./lane.ts";
 
@@ -232,6 +237,122 @@ describe("a pause", () => {
         expect(paused.pausedUntil).toBe(Math.max(0, ...instants));
       }),
     );
+  });
+});
+
+describe("a throttle", () => {
+  const asked = { askedMs: 1_000, until: T + 1_000, startedAt: T };
+
+  it("closes a gate for as long as was asked, and longer each time in a row", () => {
+    let gate = gateOf(null);
+    let now = T;
+    for (const ms of [1_000, 2_000, 4_000, 8_000]) {
+      gate = throttle(gate, { ...asked, until: now + 1_000, startedAt: now }, now);
+      expect(gate.pausedUntil).toBe(now + ms);
+      now = gate.pausedUntil;
+    }
+    expect(gate.throttles).toBe(4);
+  });
+
+  it("counts once when all that was on its way is throttled", () => {
+    const first = throttle(gateOf(null), asked, T + 5);
+    const second = throttle(first, { ...asked, startedAt: T + 1, until: T + 1_010 }, T + 10);
+    expect(second).toEqual({ ...first, pausedUntil: T + 1_010 });
+  });
+
+  it("is over for good with a success that began after the pause", () => {
+    const gate = throttle(gateOf(null), asked, T);
+    const success = { verdict: "success", epoch: 0 } as const;
+    expect(heard(gate, { ...success, startedAt: T + 999 }, T + 2_000, 0)).toBe(gate);
+    const after = heard(gate, { ...success, startedAt: T + 1_000 }, T + 2_000, 0);
+    expect(after).toEqual({ ...gate, throttles: 0 });
+    expect([isCalm(gate), isCalm(after)]).toEqual([false, true]);
+  });
+
+  it("is no failure", () => {
+    let gate = gateOf(null);
+    for (let time = 0; time < 30; time += 1) {
+      gate = heard(gate, { verdict: "neutral", epoch: 0, startedAt: T }, T, 0);
+      gate = throttle(gate, { ...asked, startedAt: gate.pausedUntil }, gate.pausedUntil);
+    }
+    expect(gate).toMatchObject({ throttles: 30, breaker: null, epoch: 0 });
+  });
+});
+
+describe("a gate that fails", () => {
+  const failure = (epoch: number): Report => ({ verdict: "failure", epoch, startedAt: T });
+  const success = (epoch: number): Report => ({ verdict: "success", epoch, startedAt: T });
+  const fail = (gate: GateState, now: number, count = 10): GateState =>
+    Array.from({ length: count }).reduce<GateState>(
+      (before) => heard(before, failure(gate.epoch), now, 0),
+      gate,
+    );
+
+  it("opens, and lets nothing through until its time is over", () => {
+    const gate = fail(gateOf({ limit: 1, perMs: 1, burst: 9 }), T);
+    expect([gate.epoch, room(gate, T, 5), opensAt(gate, T)]).toEqual([1, 0, T + 30_000]);
+    expect(room(gate, T + 30_000, 5)).toBe(1);
+    expect(countsPasses(gate)).toBe(true);
+  });
+
+  it("is not moved by results of an older epoch, once it has opened or closed", () => {
+    const reports = fc.array(
+      fc.record({
+        verdict: fc.constantFrom<Report["verdict"]>("success", "failure", "neutral"),
+        epoch: fc.nat(4),
+        startedAt: fc.constant(T),
+      }),
+      { maxLength: 80 },
+    );
+    fc.assert(
+      fc.property(reports, (reports) => {
+        let gate = gateOf(null);
+        for (const [index, report] of reports.entries()) {
+          const before = gate;
+          gate = heard(gate, report, T + index * 10_000, 0.5);
+          if (report.epoch !== before.epoch) expect(gate).toBe(before);
+          expect(gate.epoch - before.epoch).toBeGreaterThanOrEqual(0);
+          expect(gate.epoch - before.epoch).toBeLessThanOrEqual(1);
+          const isMoved = gate.breaker?.state !== before.breaker?.state;
+          if (isMoved && [gate, before].some(({ breaker }) => breaker?.state === "open")) {
+            expect(gate.epoch).toBe(before.epoch + 1);
+          }
+        }
+      }),
+    );
+  });
+
+  it("closes after six successes of probes, and forgets", () => {
+    let gate = fail(gateOf(null), T);
+    const now = T + 30_000;
+    for (let probe = 0; probe < 6; probe += 1) {
+      expect(gate.epoch).toBe(1);
+      gate = heard(pass(gate, now, 1), success(1), now, 0);
+    }
+    expect(gate).toEqual({ ...gateOf(null), epoch: 2 });
+    expect(isCalm(gate)).toBe(true);
+  });
+
+  it("opens once for probes that fail together", () => {
+    let gate = fail(gateOf(null), T);
+    gate = heard(pass(gate, T + 30_000, 1), success(1), T + 30_000, 0);
+    gate = pass(gate, T + 31_000, 2);
+    const reopened = heard(gate, failure(1), T + 32_000, 0);
+    expect(reopened).toMatchObject({ epoch: 2, breaker: { until: T + 92_000, times: 2 } });
+    expect(heard(reopened, failure(1), T + 32_000, 0)).toBe(reopened);
+  });
+
+  it("waits for its pause as well", () => {
+    const gate = pause(fail(gateOf(null), T), T + 60_000);
+    expect([room(gate, T + 30_000, 1), opensAt(gate, T)]).toEqual([0, T + 60_000]);
+  });
+
+  it("sends no more probes than its limit lets through", () => {
+    let gate = fail(gateOf({ limit: 1, perMs: 1_000 }), T);
+    const now = T + 30_000;
+    gate = heard(pass(gate, now, 1), success(1), now, 0);
+    expect([room(gate, now, 9), opensAt(gate, now)]).toEqual([0, now + 1_000]);
+    expect(room(gate, now + 1_000, 9)).toBe(1);
   });
 });
 

@@ -1,4 +1,13 @@
+import {
+  admitted,
+  asksAgainAt,
+  type BreakerState,
+  judged,
+  probed,
+  type Verdict,
+} from "./breaker.ts";
 import { PosthornError } from "./errors.ts";
+import { pauseMs } from "./throttle.ts";
 
 /** At most `limit` per `perMs`, evenly spaced, with up to `burst` back to back. */
 export interface RateLimit {
@@ -35,8 +44,12 @@ export interface GateState extends GateDefinition {
   readonly tat: number;
   /** Nothing goes before this instant (epoch milliseconds): a 429, a Retry-After. */
   readonly pausedUntil: number;
-  /** Raised whenever the gate's regime changes; results claimed under an older one never move it. */
+  /** Raised when it opens and when it closes; results claimed under an older one never move it. */
   readonly epoch: number;
+  /** How often in a row destinations behind it have asked to wait. */
+  readonly throttles: number;
+  /** What it remembers of failures; null if nothing. */
+  readonly breaker: BreakerState | null;
 }
 
 /**
@@ -71,6 +84,8 @@ export const freshGate = (definition: GateDefinition): GateState => ({
   tat: 0,
   pausedUntil: 0,
   epoch: 0,
+  throttles: 0,
+  breaker: null,
 });
 
 /** A process may start a rate-limited delivery this long after its claim, not later. */
@@ -96,11 +111,12 @@ const arrival = (gate: GateState, limit: RateLimit, nowUs: number): number =>
  */
 export function room(gate: GateState, now: number, wanted: number): number {
   if (gate.pausedUntil > now) return 0;
-  if (gate.limit === null) return wanted;
+  const most = admitted(gate.breaker, now, wanted);
+  if (gate.limit === null) return most;
   const nowUs = now * 1_000;
   const gap = spacing(gate.limit);
   const free = nowUs + burstOf(gate.limit) * gap - arrival(gate, gate.limit, nowUs);
-  return Math.min(wanted, Math.floor(free / gap));
+  return Math.min(most, Math.floor(free / gap));
 }
 
 /**
@@ -108,16 +124,26 @@ export function room(gate: GateState, now: number, wanted: number): number {
  * answers also for 0: a clock that went back is made good there.
  */
 export function pass(gate: GateState, now: number, count: number): GateState {
-  if (gate.limit === null) return gate;
-  const nowUs = now * 1_000;
-  const arrived = arrival(gate, gate.limit, nowUs);
-  const tat = count === 0 ? Math.min(gate.tat, arrived) : arrived + count * spacing(gate.limit);
-  return tat === gate.tat ? gate : { ...gate, tat };
+  const tat = gate.limit === null ? gate.tat : tatAfter(gate, gate.limit, now * 1_000, count);
+  const breaker = probed(gate.breaker, now, count);
+  return tat === gate.tat && breaker === gate.breaker ? gate : { ...gate, tat, breaker };
 }
 
-/** The first instant (epoch milliseconds, at least `now`) at which one more may pass. */
+function tatAfter(gate: GateState, limit: RateLimit, nowUs: number, count: number): number {
+  const arrived = arrival(gate, limit, nowUs);
+  return count === 0 ? Math.min(gate.tat, arrived) : arrived + count * spacing(limit);
+}
+
+/** Does a pass change it? Then it must not be passed without its lock. */
+export const countsPasses = ({ limit, breaker }: GateState): boolean =>
+  limit !== null || breaker?.state === "open";
+
+/**
+ * The first instant (epoch milliseconds, at least `now`) at which one more may pass, as far as can
+ * be told: what is out through an open gate may come back later, or sooner.
+ */
 export function opensAt(gate: GateState, now: number): number {
-  const resumed = Math.max(now, gate.pausedUntil);
+  const resumed = Math.max(asksAgainAt(gate.breaker, now), gate.pausedUntil);
   if (gate.limit === null) return resumed;
   const nowUs = now * 1_000;
   const gap = spacing(gate.limit);
@@ -128,3 +154,61 @@ export function opensAt(gate: GateState, now: number): number {
 /** The gate, closed to everyone until `until` (epoch milliseconds). Never opens it earlier. */
 export const pause = (gate: GateState, until: number): GateState =>
   until > gate.pausedUntil ? { ...gate, pausedUntil: until } : gate;
+
+/** A gate as a claim remembers it. */
+export interface PassedGate {
+  readonly id: string;
+  readonly name: string;
+  readonly epoch: number;
+  /** It had nothing to learn from a success. */
+  readonly calm: boolean;
+}
+
+export const passed = (gate: GateState): PassedGate => {
+  const { id, name, epoch } = gate;
+  return { id, name, epoch, calm: isCalm(gate) };
+};
+
+/** What an attempt has to tell a gate that it passed. */
+export interface Report {
+  readonly verdict: Verdict;
+  /** The gate's epoch when the attempt was claimed. */
+  readonly epoch: number;
+  /** When the attempt began (epoch milliseconds). */
+  readonly startedAt: number;
+}
+
+/** Has it nothing to learn from a success? Then successes need not touch it. */
+export const isCalm = ({ breaker, throttles }: GateState): boolean =>
+  breaker === null && throttles === 0;
+
+/** The gate after an attempt that passed it; `random` is in [0, 1). */
+export function heard(gate: GateState, report: Report, now: number, random: number): GateState {
+  const { verdict, epoch, startedAt } = report;
+  const isAnswer = verdict === "success" && startedAt >= gate.pausedUntil;
+  const throttles = isAnswer ? 0 : gate.throttles;
+  const breaker = epoch === gate.epoch ? judged(gate.breaker, verdict, now, random) : gate.breaker;
+  if (throttles === gate.throttles && breaker === gate.breaker) return gate;
+  const isOther = regimeOf(breaker) !== regimeOf(gate.breaker);
+  return { ...gate, throttles, breaker, epoch: isOther ? gate.epoch + 1 : gate.epoch };
+}
+
+/** Which opening it is; null while it is closed. */
+const regimeOf = (breaker: BreakerState | null): number | null =>
+  breaker?.state === "open" ? breaker.times : null;
+
+/**
+ * The gate after a destination behind it asked to wait for `askedMs`: closed until `until` at
+ * least, and the longer the more often it was asked. An attempt that was on its way when the pause
+ * began asks for no longer one.
+ */
+export function throttle(
+  gate: GateState,
+  asked: { readonly askedMs: number; readonly until: number; readonly startedAt: number },
+  now: number,
+): GateState {
+  if (asked.startedAt < gate.pausedUntil) return pause(gate, asked.until);
+  const throttles = gate.throttles + 1;
+  const until = Math.ceil(now + pauseMs(asked.askedMs, throttles));
+  return { ...pause(gate, Math.max(asked.until, until)), throttles };
+}

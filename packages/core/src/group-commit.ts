@@ -1,3 +1,5 @@
+import { isPosthornError } from "./errors.ts";
+
 /** Writes items in groups; answers for each item what the write answered for it. */
 export type GroupWrite<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
 
@@ -5,8 +7,8 @@ export type GroupWrite<Item, Result> = (items: readonly Item[]) => Promise<reado
  * Gathers what arrives while the previous write is in flight, and writes it as one group. Idle,
  * nothing waits; under load, groups grow by themselves.
  *
- * A group that fails is tried again one by one, so that bad items fail alone. The write must
- * therefore be safe to repeat.
+ * A group that fails is tried again one by one, so that bad items fail alone; unless the storage
+ * itself is full or away. The write must therefore be safe to repeat.
  */
 export function groupCommit<Item, Result>(
   write: GroupWrite<Item, Result>,
@@ -29,11 +31,8 @@ export function groupCommit<Item, Result>(
         const results = await write(group.map(({ item }) => item));
         for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);
       } catch (error) {
-        if (group.length === 1) {
-          group[0]?.reject(error);
-          continue;
-        }
-        await writeSingly(group);
+        if (group.length > 1 && !isAway(error)) await writeSingly(group);
+        else for (const { reject } of group) reject(error);
       }
     }
     writing = false;
@@ -56,3 +55,6 @@ export function groupCommit<Item, Result>(
       if (!writing) void writeGroups();
     });
 }
+
+const isAway = (error: unknown): boolean =>
+  isPosthornError(error, "storage_full") || isPosthornError(error, "storage_unavailable");

@@ -38,7 +38,10 @@ export interface Handler<
   readonly retry?: RetryPolicy;
   /** How long one delivery may take, in milliseconds. Default: the bus's `handlerTimeoutMs`. */
   readonly timeoutMs?: number;
-  /** The limits that a configuration shares with others. Called when a subscription is saved. */
+  /**
+   * What a configuration shares with others, the narrowest first: failures count against the first
+   * gate, unless the outcome names another. Called when a subscription is saved.
+   */
   gates?(configuration: Configuration): readonly Gate[];
   /** Called when a subscription is saved, outside any transaction. Answers within `signal`. */
   verify?(configuration: Configuration, context: VerifyContext): Promise<Verification>;
@@ -111,6 +114,8 @@ export type Outcome =
       readonly type: "failed";
       readonly reason: string;
       readonly retryAfterMs?: number | undefined;
+      /** The gate that is to blame. Default: the first one. */
+      readonly gate?: string | undefined;
     } & Note)
   /** The destination asks to wait; the named gate is closed for everyone meanwhile. */
   | ({
@@ -124,7 +129,12 @@ export type Outcome =
   /** The destination will take nothing more from this subscription: it is switched off. */
   | ({ readonly type: "gone"; readonly reason: string } & Note)
   /** It may have arrived: the connection broke after the request was sent. */
-  | ({ readonly type: "unknown"; readonly reason: string } & Note);
+  | ({
+      readonly type: "unknown";
+      readonly reason: string;
+      /** The gate that is to blame. Default: the first one. */
+      readonly gate?: string | undefined;
+    } & Note);
 
 export type OutcomeType = Outcome["type"];
 

@@ -4,7 +4,16 @@ import type { Backlog, Storage } from "./storage.ts";
 
 const abilities = { handlerTypes: ["slack"], keyIds: ["k1"] };
 const dispatcher = { dispatcher: "running", inFlight: 3 } as const;
-const empty: Backlog = { unrouted: 0, inFlight: 0, waiting: [], parked: 0 };
+const empty: Backlog = {
+  unrouted: 0,
+  inFlight: 0,
+  waiting: [],
+  parked: 0,
+  queued: 0,
+  failing: 0,
+  gates: { paused: 0, open: 0 },
+  dispatchers: 0,
+};
 
 const health = (backlog: () => Promise<Backlog>) =>
   checkHealth({ backlog } as unknown as Storage, abilities, 1_000, dispatcher);
@@ -39,6 +48,34 @@ describe("health", () => {
         detail: expect.stringMatching(/^7 deliveries .* the key "k9".*`encryptionKeys`/),
       },
     ]);
+  });
+
+  it("is degraded while something is due and nobody delivers, in this process or another", async () => {
+    const here = (dispatcher: "idle" | "running", backlog: Partial<Backlog>) =>
+      checkHealth(
+        { backlog: async () => ({ ...empty, ...backlog }) } as unknown as Storage,
+        abilities,
+        1_000,
+        { dispatcher, inFlight: 0 },
+      );
+    const due = [{ handlerType: "slack", keyId: null, count: 1, oldestDueAt: 1_000 }];
+    const later = [{ handlerType: "slack", keyId: null, count: 1, oldestDueAt: 1_001 }];
+    const problems = [
+      {
+        code: "no_dispatcher",
+        detail: expect.stringMatching(/`bus\.start\(\)`.*`bus\.drain\(\)`/),
+      },
+    ];
+    expect(await here("idle", { waiting: due })).toMatchObject({ status: "degraded", problems });
+    expect(await here("idle", { unrouted: 1 })).toMatchObject({ status: "degraded", problems });
+    for (const fine of [
+      here("idle", {}),
+      here("idle", { waiting: later }),
+      here("idle", { waiting: due, dispatchers: 1 }),
+      here("running", { waiting: due }),
+    ]) {
+      expect(await fine).toMatchObject({ status: "ok", problems: [] });
+    }
   });
 
   it("is down while the storage does not answer, and does not throw", async () => {

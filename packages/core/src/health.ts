@@ -15,7 +15,7 @@ export interface Health {
 }
 
 export interface HealthProblem {
-  readonly code: "storage_down" | "no_handler" | "missing_encryption_key";
+  readonly code: "storage_down" | "no_dispatcher" | "no_handler" | "missing_encryption_key";
   /** What it is and what to do about it. */
   readonly detail: string;
 }
@@ -28,7 +28,11 @@ export async function checkHealth(
 ): Promise<Health> {
   try {
     const backlog = await storage.backlog(now);
-    const problems = backlog.waiting.flatMap((waiting) => unable(waiting, abilities));
+    const unserved = backlog.waiting.flatMap((waiting) => unable(waiting, abilities));
+    const served = backlog.waiting.filter((waiting) => unable(waiting, abilities).length === 0);
+    const isDue = backlog.unrouted > 0 || served.some(({ oldestDueAt }) => oldestDueAt <= now);
+    const isAttended = backlog.dispatchers > 0 || dispatcher.dispatcher === "running";
+    const problems = isDue && !isAttended ? [noDispatcher, ...unserved] : unserved;
     return { ...dispatcher, status: problems.length > 0 ? "degraded" : "ok", backlog, problems };
   } catch (error) {
     const detail = `The storage does not answer: ${describe(error)}`;
@@ -36,6 +40,12 @@ export async function checkHealth(
     return { ...dispatcher, status: "down", backlog: null, problems };
   }
 }
+
+const noDispatcher: HealthProblem = {
+  code: "no_dispatcher",
+  detail:
+    "Something is due, and no process delivers. Call `bus.start()` in one that stays up, or `bus.drain()` from time to time.",
+};
 
 function unable(
   { handlerType, keyId, count }: Backlog["waiting"][number],

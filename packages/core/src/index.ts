@@ -43,6 +43,7 @@ export {
 export type { EventListener, Listen } from "./listen.ts";
 export type {
   DeliveryReport,
+  GateReport,
   Lifecycle,
   LifecycleEvents,
   SubscriptionReport,
@@ -50,6 +51,7 @@ export type {
 
 // Subscribe.
 export {
+  learned,
   MASK,
   type Subscription,
   type SubscriptionChanges,
@@ -81,7 +83,10 @@ export {
 export type { Health, HealthProblem } from "./health.ts";
 
 // The rules, as storages are handed them and as tests use them.
-export { planDeliveries } from "./plan.ts";
+export { planDeliveries, putOffMs } from "./plan.ts";
+export { type InFlight, type Room, roomIn } from "./room.ts";
+export { firstsBesideRetries, isRetry } from "./first-attempts.ts";
+export { inTurns, shareOut, type Wish } from "./turns.ts";
 export {
   type Abilities,
   type Admission,
@@ -92,17 +97,22 @@ export {
   type LaneState,
 } from "./lane.ts";
 export {
+  countsPasses,
   freshGate,
   type Gate,
   type GateDefinition,
   type GateState,
+  isCalm,
   opensAt,
+  type PassedGate,
   pass,
+  passed,
   pause,
   type RateLimit,
   room,
   START_WITHIN_MS,
 } from "./gate.ts";
+export type { BreakerState, Open, Watching } from "./breaker.ts";
 export {
   type Attempt,
   type Claim,
@@ -110,24 +120,37 @@ export {
   type DeliveryStatus,
   type Flight,
   isSuspect,
+  landed,
   lapse,
   MAX_LAPSES,
   type NewDelivery,
   type Next,
   SUSPECT_LAPSES,
 } from "./delivery.ts";
+export { type AutoDisable, type Failing, failedAgain, standardAutoDisable } from "./failing.ts";
 export { type Decision, decide, FREE_THROTTLES, type RetryPolicy, standardRetry } from "./retry.ts";
+
+export {
+  DELIVERY_ORDERS,
+  type DeliveryOrder,
+  inOrder,
+  isSerial,
+  queueOf,
+  type Ruling,
+} from "./order.ts";
 
 // The other ports.
 export type {
   Appended,
   Apply,
   Backlog,
+  CancelAllRequest,
   Candidate,
   ClaimRequest,
   ClaimResult,
   ClaimRules,
   FlightTerms,
+  Heartbeat,
   HistoryReader,
   PageOf,
   PageRequest,
@@ -140,6 +163,7 @@ export type {
   RoutePlan,
   RouteRequest,
   RouteResult,
+  ReplayStore,
   SettleChange,
   Settlement,
   SettleResult,
@@ -147,11 +171,15 @@ export type {
   Storage,
   SubscriptionFindings,
   SubscriptionStore,
+  Unroutable,
   Unrouted,
 } from "./storage.ts";
 export { inProcessTransport, type Transport, type TransportListener } from "./transport.ts";
 export { nodeSystem, type System, uuidv7 } from "./system.ts";
+export type { Replay, ReplayStatus, ReplayStep } from "./replay.ts";
+export type { Replays, ReplayOrder } from "./replays.ts";
 export type { Logger } from "./logger.ts";
+export { type StopSignal, stopOnSignals } from "./signals.ts";
 export {
   type ErrorCode,
   type Issue,

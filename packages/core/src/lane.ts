@@ -1,11 +1,13 @@
 import {
   type GateDefinition,
   type GateState,
+  isCalm,
   opensAt,
   pass,
   room,
   START_WITHIN_MS,
 } from "./gate.ts";
+import { type DeliveryOrder, isSerial } from "./order.ts";
 
 /** What storage is told of a subscription's queue, whenever the subscription is saved. */
 export interface LaneDefinition {
@@ -15,6 +17,7 @@ export interface LaneDefinition {
   readonly keyId: string | null;
   /** The key that made the gates' ids; null without gates, and without keys. */
   readonly gateKeyId: string | null;
+  readonly order: DeliveryOrder;
   /** A disabled subscription's lane keeps what it has, and nothing in it is due. */
   readonly parked: boolean;
 }
@@ -25,9 +28,13 @@ export interface LaneState {
   readonly organization: string;
   readonly handlerType: string;
   readonly keyId: string | null;
+  readonly order: DeliveryOrder;
   readonly parked: boolean;
   readonly gateIds: readonly string[];
-  /** When its earliest waiting delivery is due; null if none waits. */
+  /**
+   * When to look for its earliest waiting delivery: never later than that is due, or its gates
+   * let it through; null if none waits.
+   */
   readonly nextDueAt: number | null;
 }
 
@@ -73,13 +80,14 @@ export function admit(gates: readonly GateState[], now: number, wanted: number):
 
 /**
  * May new deliveries of this lane start without passing through a claim? Only if they overtake
- * nothing and no gate counts them.
+ * nothing, no order binds them, no gate counts them, and none has anything to learn from them.
  */
 export function isFree(lane: LaneState, gates: readonly GateState[], now: number): boolean {
   const nothingDue = lane.nextDueAt === null || lane.nextDueAt > now;
   return (
     !lane.parked &&
+    !isSerial(lane.order) &&
     nothingDue &&
-    gates.every((gate) => gate.limit === null && gate.pausedUntil <= now)
+    gates.every((gate) => gate.limit === null && gate.pausedUntil <= now && isCalm(gate))
   );
 }

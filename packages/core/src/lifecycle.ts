@@ -1,6 +1,7 @@
 import mittModule from "mitt";
 import type { Attempt, Delivery } from "./delivery.ts";
 import type { Logger } from "./logger.ts";
+import type { Replay } from "./replay.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What the bus itself does, as this process sees it. No secret and no event data is in it. */
@@ -26,20 +27,48 @@ export interface LifecycleEvents {
   "subscription.created": SubscriptionReport;
   "subscription.updated": SubscriptionReport;
   "subscription.deleted": { readonly id: string; readonly organization: string };
+  /** So many attempts have failed since, and none succeeded: half of what switches it off. Told once. */
+  "subscription.failing": {
+    readonly id: string;
+    readonly organization: string;
+    readonly attempts: number;
+    /** Epoch milliseconds. */
+    readonly since: number;
+  };
   /** Posthorn switched it off, for the reason given. */
   "subscription.disabled": {
     readonly id: string;
     readonly organization: string;
     readonly reason: string;
   };
+  /** Too much behind a gate failed: nothing passes until `until`, and then a probe. */
+  "gate.opened": GateReport & {
+    /** Epoch milliseconds. */
+    readonly until: number;
+  };
+  /** What is behind a gate works again. */
+  "gate.closed": GateReport;
   /** A step failed for reasons of infrastructure, and is tried again. */
-  "dispatcher.error": { readonly step: "turn" | "settle" | "release"; readonly message: string };
+  /** A replay has made all its deliveries, or its subscription is gone. */
+  "replay.ended": Replay;
+  "dispatcher.error": {
+    readonly step: "turn" | "route" | "settle" | "release";
+    readonly message: string;
+  };
 }
 
 export interface DeliveryReport {
   readonly delivery: Delivery;
   /** Null where no handler was called. */
   readonly attempt: Omit<Attempt, "token" | "late"> | null;
+}
+
+/** A gate, without its key, which may be a secret. */
+export interface GateReport {
+  /** Its name, as the handler gives it. */
+  readonly gate: string;
+  readonly organization: string;
+  readonly handlerType: string;
 }
 
 export interface SubscriptionReport {

@@ -16,6 +16,7 @@ const stored = (
   actor: null,
   trace: null,
   payload,
+  orderingKey: null,
 });
 
 /** Until every microtask that is due has run. */

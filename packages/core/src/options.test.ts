@@ -10,7 +10,8 @@ const methods = (...names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, () => {}]));
 const storage = {
   ...methods("append", "route", "claim", "settle", "release", "send", "redeliver", "cancel"),
-  ...methods("sweep", "prune", "backlog", "close"),
+  ...methods("cancelAll", "sweep", "prune", "beat", "backlog", "close"),
+  replays: methods("create", "get", "list", "cancel", "step"),
   subscriptions: methods("create", "get", "list", "update", "delete", "report", "sealedOtherwise"),
   history: methods("event", "events", "delivery", "deliveries", "attempts"),
 };
@@ -48,6 +49,11 @@ describe("options", () => {
     const names = ["concurrency", "leaseMs", "pollMs", "retentionMs", "retry", "transport"];
     const absent = Object.fromEntries(names.map((name) => [name, undefined]));
     expect(resolve(absent)).toMatchObject({ concurrency: 50, leaseMs: 60_000 });
+  });
+
+  it("let a lease be short where every handler is quick", () => {
+    const { leaseMs } = resolve({ ...handlers({ timeoutMs: 500 }), leaseMs: 6_000 });
+    expect(leaseMs).toBe(6_000);
   });
 
   it("are overruled by a handler's own", () => {
@@ -105,6 +111,10 @@ describe("an option that is wrong is refused, by its name, its value and what it
     [{ concurrency: 1e9 }, /^concurrency is 1000000000/],
     [{ concurrency: Number.POSITIVE_INFINITY }, /^concurrency is Infinity/],
     [{ concurrency: "5" }, /^concurrency is 5/],
+    [
+      { concurrency: 5, perOrganization: 6 },
+      /^perOrganization is 6\. It must be an integer from 1 to 5\./,
+    ],
     [{ pollMs: 0 }, /^pollMs is 0\. It must be an integer from 10 to 86400000\./],
     [{ pollMs: Number.NaN }, /^pollMs is NaN/],
     [{ pollMs: 2 ** 31 }, /^pollMs is 2147483648/],

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type Catalog, type EventType, requireNames } from "./catalog.ts";
 import { ABORT_GRACE_MS } from "./deliver.ts";
 import { PosthornError } from "./errors.ts";
+import { type AutoDisable, standardAutoDisable } from "./failing.ts";
 import type { Handler } from "./handler.ts";
 import type { Logger } from "./logger.ts";
 import { type RetryPolicy, standardRetry } from "./retry.ts";
@@ -23,6 +24,11 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
   readonly logger?: Logger | undefined;
   /** How many deliveries this process has in flight at most, 1 to 10,000. Default 50. */
   readonly concurrency?: number | undefined;
+  /**
+   * How many of these may be of one organization, 1 to `concurrency`. Default: all of them. With
+   * less, an organization whose destinations answer slowly leaves room for others.
+   */
+  readonly perOrganization?: number | undefined;
   /** How long one delivery may take, for handlers that do not say. Milliseconds, default 15,000. */
   readonly handlerTimeoutMs?: number | undefined;
   /**
@@ -39,6 +45,11 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
    * default 30 days; at least as long as the longest `maxAgeMs` of a retry policy.
    */
   readonly retentionMs?: number | undefined;
+  /**
+   * When a subscription to which nothing arrives is switched off; false for never. Default:
+   * {@link standardAutoDisable}, 100 failures in a row over at least 5 days.
+   */
+  readonly autoDisable?: AutoDisable | false | undefined;
   /** Time, chance and ids. For tests and simulations. Default: the real ones. */
   readonly system?: System | undefined;
 }
@@ -47,11 +58,13 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
 export interface ResolvedOptions {
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly concurrency: number;
+  readonly perOrganization: number;
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly retentionMs: number;
   /** The longest that any delivery may wait. */
   readonly maxAgeMs: number;
+  readonly autoDisable: AutoDisable | false;
   timeoutOf(handler: Handler): number;
   retryOf(handler: Handler | undefined): RetryPolicy;
 }
@@ -69,8 +82,10 @@ const storageMethods = [
   "send",
   "redeliver",
   "cancel",
+  "cancelAll",
   "sweep",
   "prune",
+  "beat",
   "backlog",
   "close",
 ] as const;
@@ -84,6 +99,7 @@ const subscriptionMethods = [
   "report",
   "sealedOtherwise",
 ] as const;
+const replayMethods = ["create", "get", "list", "cancel", "step"] as const;
 const historyMethods = ["event", "events", "delivery", "deliveries", "attempts"] as const;
 
 /** @throws PosthornError `invalid_options`, naming the option, its value and what it may be. */
@@ -96,6 +112,12 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
   const handlers = checkHandlers(options.handlers);
 
   const concurrency = integer("concurrency", options.concurrency ?? 50, 1, 10_000);
+  const perOrganization = integer(
+    "perOrganization",
+    options.perOrganization ?? concurrency,
+    1,
+    concurrency,
+  );
   const pollMs = integer("pollMs", options.pollMs ?? 1_000, 10, DAY_MS);
   const timeoutMs = integer(
     "handlerTimeoutMs",
@@ -107,7 +129,8 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
   const timeoutOf = (handler: Handler): number => handler.timeoutMs ?? timeoutMs;
   const retryOf = (handler: Handler | undefined): RetryPolicy => handler?.retry ?? retry;
 
-  const longestTimeout = Math.max(timeoutMs, ...[...handlers.values()].map(timeoutOf));
+  const timeouts = [...handlers.values()].map(timeoutOf);
+  const longestTimeout = Math.max(...(timeouts.length === 0 ? [timeoutMs] : timeouts));
   const leaseMs = integer(
     "leaseMs",
     options.leaseMs ?? Math.max(60_000, 2 * longestTimeout),
@@ -129,7 +152,18 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
       `retentionMs is ${retentionMs}, shorter than the ${maxAgeMs} ms for which a delivery may be retried. Make it longer, or the retry policy's maxAgeMs shorter.`,
     );
   }
-  return { handlers, concurrency, leaseMs, pollMs, retentionMs, maxAgeMs, timeoutOf, retryOf };
+  return {
+    handlers,
+    concurrency,
+    perOrganization,
+    leaseMs,
+    pollMs,
+    retentionMs,
+    maxAgeMs,
+    autoDisable: checkAutoDisable(options.autoDisable ?? standardAutoDisable),
+    timeoutOf,
+    retryOf,
+  };
 }
 
 function checkCatalog(catalog: Catalog): void {
@@ -159,6 +193,7 @@ function checkStorage(storage: Storage<never>): void {
   const lacking = [
     ...lacks(storage, storageMethods),
     ...lacks(storage?.subscriptions, subscriptionMethods).map((name) => `subscriptions.${name}`),
+    ...lacks(storage?.replays, replayMethods).map((name) => `replays.${name}`),
     ...lacks(storage?.history, historyMethods).map((name) => `history.${name}`),
   ];
   if (lacking.length === 0) return;
@@ -224,6 +259,13 @@ function checkRetry(place: string, policy: RetryPolicy): RetryPolicy {
   }
   integer(`${place}.maxAgeMs`, policy.maxAgeMs, 1_000, 365 * DAY_MS);
   return policy;
+}
+
+function checkAutoDisable(limit: AutoDisable | false): AutoDisable | false {
+  if (limit === false) return limit;
+  integer("autoDisable.attempts", limit.attempts, 1, 1_000_000);
+  integer("autoDisable.ms", limit.ms, 0, 365 * DAY_MS);
+  return limit;
 }
 
 function integer(name: string, value: number, least: number, most: number): number {

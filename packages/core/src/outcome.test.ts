@@ -36,7 +36,8 @@ describe("an outcome", () => {
     const fields = ["type", "remedy", "details", "state"];
     const more: Record<string, readonly string[]> = {
       delivered: ["warning"],
-      failed: ["reason", "retryAfterMs"],
+      failed: ["reason", "retryAfterMs", "gate"],
+      unknown: ["reason", "gate"],
       throttled: ["reason", "retryAfterMs", "gate"],
     };
     for (const type of types) {

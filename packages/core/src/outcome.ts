@@ -22,7 +22,8 @@ function read(returned: { [field: string]: unknown } | null, secrets: readonly s
   if (typeof returned !== "object" || returned === null) {
     return notAnOutcome(`it returned ${returned === null ? "null" : typeof returned}`, secrets);
   }
-  const { type, gate, retryAfterMs } = returned;
+  const { type, retryAfterMs } = returned;
+  const gate = typeof returned["gate"] === "string" ? returned["gate"] : undefined;
   const text = (value: unknown): string | undefined =>
     typeof value === "string" ? safeText(value, secrets) : undefined;
   const note = {
@@ -35,18 +36,13 @@ function read(returned: { [field: string]: unknown } | null, secrets: readonly s
     case "delivered":
       return { type, ...note, warning: text(returned["warning"]) };
     case "failed":
-      return { type, ...note, reason, retryAfterMs: milliseconds(retryAfterMs) };
+      return { type, ...note, reason, retryAfterMs: milliseconds(retryAfterMs), gate };
     case "throttled":
-      return {
-        type,
-        ...note,
-        reason,
-        retryAfterMs: milliseconds(retryAfterMs) ?? 0,
-        gate: typeof gate === "string" ? gate : undefined,
-      };
+      return { type, ...note, reason, retryAfterMs: milliseconds(retryAfterMs) ?? 0, gate };
+    case "unknown":
+      return { type, ...note, reason, gate };
     case "rejected":
     case "gone":
-    case "unknown":
       return { type, ...note, reason };
     default:
       return notAnOutcome(`it returned an object whose type is ${JSON.stringify(type)}`, secrets);

@@ -88,6 +88,18 @@ describe("an operation that fails for reasons of infrastructure", () => {
   });
 });
 
+describe("an operation is repeated", () => {
+  it.each(["storage_full", "storage_unavailable"] as const)(
+    "if it failed with %s",
+    async (code) => {
+      const { system } = sleeper();
+      const operation = failing(new PosthornError(code, "Not now."));
+      await persist(operation, { system, tries: 5, signal: never });
+      expect(operation).toHaveBeenCalledTimes(2);
+    },
+  );
+});
+
 describe("an operation is not repeated", () => {
   it("if a PosthornError says that it cannot help", async () => {
     const { slept, system } = sleeper();

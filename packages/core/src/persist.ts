@@ -16,8 +16,8 @@ export const backoff = (attempt: number, random: number): number =>
  * Repeats an operation on storage that failed for reasons of infrastructure, until `signal`
  * aborts. The operation must be safe to repeat.
  *
- * @throws what the operation threw: at once if it is a PosthornError (repeating cannot help), at
- * last when `tries` are spent or the signal aborts.
+ * @throws what the operation threw: at once if it is a PosthornError that repeating cannot help
+ * (a storage that is full or away can come back), at last when `tries` are spent or the signal aborts.
  */
 export async function persist<Result>(
   operation: () => Promise<Result>,
@@ -45,7 +45,7 @@ export async function persist<Result>(
       retries: tries - 1,
       minTimeout: 0,
       shouldRetry: async ({ attemptNumber }) => {
-        if (signal.aborted || isPosthornError(thrown)) return false;
+        if (signal.aborted || isFinal(thrown)) return false;
         onFailure?.(thrown);
         await system.sleep(backoff(attemptNumber, system.random()), signal);
         return !signal.aborted;
@@ -55,3 +55,8 @@ export async function persist<Result>(
     throw thrown;
   }
 }
+
+const isFinal = (thrown: unknown): boolean =>
+  isPosthornError(thrown) &&
+  thrown.code !== "storage_full" &&
+  thrown.code !== "storage_unavailable";

@@ -35,6 +35,7 @@ function subscription(more: Partial<SubscriptionRecord> = {}): SubscriptionRecor
     type: "slack",
     configuration: {},
     secrets: {},
+    order: "none",
     enabled: true,
     disabledReason: null,
     status: "ok",
@@ -43,6 +44,7 @@ function subscription(more: Partial<SubscriptionRecord> = {}): SubscriptionRecor
     createdAt: T,
     updatedAt: T,
     state: null,
+    failing: null,
     version: 1,
     idempotencyKey: null,
     fingerprint: null,
@@ -64,6 +66,7 @@ function candidate(
       organization: record.organization,
       handlerType: record.type,
       keyId: null,
+      order: record.order,
       parked: !record.enabled,
       gateIds: gates.map(({ id }) => id),
       nextDueAt: null,
@@ -82,6 +85,7 @@ function event(id: string, type = "invoice_paid", organization = "acme"): Stored
     actor: null,
     trace: null,
     payload: "{}",
+    orderingKey: null,
   };
 }
 
@@ -253,6 +257,16 @@ describe("a plan", () => {
     expect(asked).toEqual(["acme"]);
   });
 
+  it("starts nothing where an order is kept, and tells whom each delivery follows", () => {
+    const events = unrouted(event("e1"), { ...event("e2"), orderingKey: "a" });
+    const lane = candidate({ order: "skip_dead" });
+    const owed = plan([lane], events).deliveries;
+    expect(owed.map(({ state, queue }) => [state, queue])).toEqual([
+      ["wait", ""],
+      ["wait", "a"],
+    ]);
+  });
+
   it("tells each delivery what it is", () => {
     expect(plan([candidate()], unrouted(event("e1"))).deliveries).toEqual([
       {
@@ -263,6 +277,7 @@ describe("a plan", () => {
         subscriptionId: "s1",
         handlerType: "slack",
         createdAt: T,
+        queue: "",
         state: "start",
       },
     ]);

@@ -1,5 +1,7 @@
 import { canServe, isFree } from "./lane.ts";
+import { queueOf } from "./order.ts";
 import { matches } from "./pattern.ts";
+import { roomIn } from "./room.ts";
 import type { Candidate, PlannedDelivery, RouteInput, RoutePlan } from "./storage.ts";
 
 /**
@@ -32,6 +34,7 @@ export function planDeliveries(input: RouteInput, newId: () => string): RoutePla
         subscriptionId: subscription.id,
         handlerType: subscription.type,
         createdAt: request.now,
+        queue: queueOf(event),
         state: problem !== null ? { deadReason: problem } : mayStart(candidate) ? "start" : "wait",
       });
     }
@@ -69,14 +72,11 @@ function matcher(input: RouteInput): (organization: string, type: string) => rea
 
 /** Grants starts to free lanes that this process can serve, within its slots. */
 function starter({ request }: RouteInput): (candidate: Candidate) => boolean {
-  const started = new Map<string, number>();
-  let slots = request.slots;
+  const room = roomIn(request);
   return ({ lane, gates }) => {
-    const inLane = started.get(lane.subscriptionId) ?? 0;
-    if (slots <= 0 || inLane >= request.perLane) return false;
+    if (room.of(lane) === 0) return false;
     if (!canServe(lane, request) || !isFree(lane, gates, request.now)) return false;
-    slots -= 1;
-    started.set(lane.subscriptionId, inLane + 1);
+    room.take(lane, 1);
     return true;
   };
 }
@@ -88,3 +88,10 @@ const lastDealtWith = (
   const last = deliveries.at(-1);
   return last?.eventId === eventId ? last.subscriptionId : undefined;
 };
+
+const FIRST_PUT_OFF_MS = 60_000;
+const LONGEST_PUT_OFF_MS = 3_600_000;
+
+/** How long an event that could not be routed rests, by how often it could not before. */
+export const putOffMs = (tries: number): number =>
+  Math.min(LONGEST_PUT_OFF_MS, FIRST_PUT_OFF_MS * 2 ** tries);

@@ -29,6 +29,11 @@ export interface EventOptions {
    * again answers the first event; other data throws `idempotency_conflict`.
    */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * What the event is about, 1 to 255 characters. Subscriptions that keep an order get events with
+   * the same key one after the other, and others beside them. Default: the order of all without one.
+   */
+  readonly orderingKey?: string | undefined;
   /** When it happened: integer epoch milliseconds. Default: now. */
   readonly occurredAt?: number | undefined;
   readonly actor?: Actor | undefined;
@@ -139,6 +144,7 @@ export function createPublisher<C extends Catalog, Tx>(options: {
       actor: given.actor ?? null,
       trace: given.trace ?? null,
       payload: serialise(subject, validated.value),
+      orderingKey: given.orderingKey ?? null,
       idempotencyKey: given.idempotencyKey ?? null,
       announced,
     };
@@ -215,11 +221,14 @@ function optionIssues(given: EventOptions, now: number): readonly Issue[] {
   const issues: Issue[] = [];
   const invalid = (key: string, message: string): void =>
     void issues.push({ path: [key], message, code: "invalid" });
-  const { organization, idempotencyKey, occurredAt, actor, trace } = given;
+  const { organization, idempotencyKey, orderingKey, occurredAt, actor, trace } = given;
   const problem = organizationProblem(organization);
   if (problem !== null) invalid("organization", problem);
   if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
     invalid("idempotencyKey", IDEMPOTENCY_KEY_RULE);
+  }
+  if (orderingKey !== undefined && !isIdempotencyKey(orderingKey)) {
+    invalid("orderingKey", IDEMPOTENCY_KEY_RULE);
   }
   if (
     occurredAt !== undefined &&

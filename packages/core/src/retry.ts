@@ -1,6 +1,7 @@
 import type { Delivery, Next } from "./delivery.ts";
 import type { Outcome } from "./handler.ts";
 import type { SubscriptionStatus } from "./subscription.ts";
+import { LONGEST_RETRY_AFTER_MS, pauseMs, SHORTEST_PAUSE_MS } from "./throttle.ts";
 
 /** When to try again after a failure, and when to stop. */
 export interface RetryPolicy {
@@ -38,9 +39,6 @@ export const standardRetry: RetryPolicy = {
 
 /** A destination may throttle a delivery this often before throttles count as attempts. */
 export const FREE_THROTTLES = 20;
-const LONGEST_WIDENED_PAUSE_MS = 15 * MINUTE;
-const LONGEST_RETRY_AFTER_MS = HOUR;
-const SHORTEST_PAUSE_MS = SECOND;
 /** Time for a request that may have been received to show its effect before it is repeated. */
 const SHORTEST_DELAY_AFTER_UNKNOWN_MS = 30 * SECOND;
 
@@ -50,7 +48,12 @@ export interface Decision {
   /** Does the attempt count against the schedule? */
   readonly counted: boolean;
   /** Close this gate (by its name) until then, for every lane. */
-  readonly pause: { readonly gate: string; readonly until: number } | null;
+  readonly pause: {
+    readonly gate: string;
+    readonly until: number;
+    /** What the destination asked for, in milliseconds: the gate may know that it asks often. */
+    readonly askedMs: number;
+  } | null;
   /** Switch the subscription off, for this reason. */
   readonly disable: string | null;
   /** What the outcome says about the destination; null if nothing. */
@@ -105,10 +108,9 @@ export function decide(
     case "throttled": {
       const throttles = delivery.throttles + 1;
       const counted = throttles > FREE_THROTTLES;
-      const asked = clamp(outcome.retryAfterMs, SHORTEST_PAUSE_MS, LONGEST_RETRY_AFTER_MS);
-      const widened = Math.min(asked * 2 ** (throttles - 1), LONGEST_WIDENED_PAUSE_MS);
-      const until = Math.ceil(now + Math.max(asked, widened));
-      const pause = outcome.gate === undefined ? null : { gate: outcome.gate, until };
+      const askedMs = clamp(outcome.retryAfterMs, SHORTEST_PAUSE_MS, LONGEST_RETRY_AFTER_MS);
+      const until = Math.ceil(now + pauseMs(askedMs, throttles));
+      const pause = outcome.gate === undefined ? null : { gate: outcome.gate, until, askedMs };
       if (counted && policy.delaysMs[attempts - 1] === undefined) {
         return decision({ status: "dead", reason: outcome.reason, attempts, throttles }, { pause });
       }

@@ -1,12 +1,13 @@
 import type { Clock } from "./clock.ts";
 import type { Landing } from "./deliver.ts";
 import type { Attempt, Claim, Delivery, Next } from "./delivery.ts";
-import { lapse } from "./delivery.ts";
-import { pause } from "./gate.ts";
+import { landed, lapse } from "./delivery.ts";
+import { type AutoDisable, type Failing, failedAgain, failedFor } from "./failing.ts";
 import { groupCommit } from "./group-commit.ts";
-import type { Handler } from "./handler.ts";
+import type { Handler, Outcome } from "./handler.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
+import { inOrder, isSerial } from "./order.ts";
 import { persist } from "./persist.ts";
 import { describe } from "./redact.ts";
 import { type Decision, decide, type RetryPolicy } from "./retry.ts";
@@ -17,7 +18,10 @@ import type {
   Storage,
   SubscriptionFindings,
 } from "./storage.ts";
+import type { SubscriptionRecord } from "./subscription.ts";
 import type { System } from "./system.ts";
+import { createTrouble, type Trouble } from "./trouble.ts";
+import { blamed, type GateMove, gatesAfter } from "./verdict.ts";
 
 /** A flight that a handler was called for. */
 type Attempted = Extract<Landing, { type: "attempted" }>;
@@ -40,9 +44,16 @@ interface Item {
   readonly random: number;
 }
 
-interface Ended {
-  readonly change: SettleChange;
+interface Ended extends Consequences {
   readonly attempt: Attempt;
+}
+
+interface Consequences {
+  readonly change: SettleChange;
+  /** Gates that opened or closed. */
+  readonly moves: readonly GateMove[];
+  /** The subscription has failed for half as long and as often as switches it off. */
+  readonly warning: Failing | null;
 }
 
 export function createSettle(options: {
@@ -54,46 +65,56 @@ export function createSettle(options: {
   readonly logger: Logger;
   /** Aborts when there is no time left to try again. */
   readonly giveUp: AbortSignal;
+  readonly autoDisable: AutoDisable | false;
   retryOf(handler: Handler | undefined): RetryPolicy;
 }): Settle {
   const { storage, handlers, clock, system, lifecycle, logger, giveUp, retryOf } = options;
+  const { autoDisable } = options;
+
+  const trouble = createTrouble();
 
   const write = groupCommit(async (items: readonly Item[]): Promise<readonly (Ended | null)[]> => {
     const now = clock.now();
     const byFlight = new Map(items.map((item) => [flightKey(item.settlement), item]));
-    const changes = new Map<Item, SettleChange>();
+    const known = new Map<Item, Consequences>();
     const results = await storage.settle(
       items.map(({ settlement }) => settlement),
       (settlement, state) => {
         const item = byFlight.get(flightKey(settlement)) as Item;
-        const policy = retryOf(handlers.get(item.claim.subscription.type));
-        const change = changeOf(item, state, policy, now);
-        changes.set(item, change);
-        return change;
+        const consequences = consequencesOf(item, state, rulesOf(item), now);
+        known.set(item, consequences);
+        return consequences.change;
       },
     );
     return items.map((item, index) => {
       if (results[index] === "late") return null;
-      const change = changes.get(item) ?? changeAsClaimed(item, now);
-      return { change, attempt: attemptOf(item, change) };
+      const consequences = known.get(item) ?? asClaimed(item, now);
+      return { ...consequences, attempt: attemptOf(item, consequences.change) };
     });
   }, LONGEST_GROUP);
 
   /** What an earlier write, whose answer was lost, has made of it: nothing changes in flight. */
-  function changeAsClaimed(item: Item, now: number): SettleChange {
+  function asClaimed(item: Item, now: number): Consequences {
     const { delivery, subscription } = item.claim;
-    const policy = retryOf(handlers.get(subscription.type));
-    return changeOf(item, { delivery, subscription, gates: [] }, policy, now);
+    const { order } = subscription;
+    const state = { delivery, subscription, gates: [], order };
+    return consequencesOf(item, state, rulesOf(item), now);
+  }
+
+  function rulesOf({ claim }: Item): Rules {
+    return { policy: retryOf(handlers.get(claim.subscription.type)), autoDisable };
   }
 
   return async (claim, landing) => {
     const { deliveryId, subscriptionId, token } = claim;
     const { outcome, startedAt, durationMs } = landing;
+    const toBlame = blamed(claim, landing);
+    if (toBlame !== null) trouble.note(toBlame, clock.now());
     const settlement: Settlement = {
       deliveryId,
       subscriptionId,
       token,
-      plain: isPlain(claim, landing),
+      plain: isPlain(claim, landing, trouble),
       attempt: {
         deliveryId,
         token,
@@ -115,7 +136,7 @@ export function createSettle(options: {
           lifecycle.emit("dispatcher.error", { step: "settle", message: describe(thrown) }),
       });
       if (ended === null) return null;
-      const delivery = after(claim.delivery, ended.change.next, startedAt + durationMs);
+      const delivery = landed(claim.delivery, ended.change.next, startedAt + durationMs);
       report(delivery, ended);
       return delivery.dueAt;
     } catch (error) {
@@ -127,7 +148,7 @@ export function createSettle(options: {
     }
   };
 
-  function report(delivery: Delivery, { change, attempt }: Ended): void {
+  function report(delivery: Delivery, { change, attempt, moves, warning }: Ended): void {
     const { token: _token, late: _late, ...shown } = attempt;
     const name =
       delivery.status === "pending"
@@ -136,45 +157,111 @@ export function createSettle(options: {
           : "delivery.failed"
         : (`delivery.${delivery.status}` as const);
     lifecycle.emit(name, { delivery, attempt: shown });
+    const { subscriptionId: id, organization, handlerType } = delivery;
+    for (const { gate, openUntil } of moves) {
+      const report = { gate, organization, handlerType };
+      if (openUntil === null) lifecycle.emit("gate.closed", report);
+      else lifecycle.emit("gate.opened", { ...report, until: openUntil });
+    }
+    if (warning !== null) {
+      const { attempts, since } = warning;
+      lifecycle.emit("subscription.failing", { id, organization, attempts, since });
+    }
     const reason = change.subscription?.disabledReason;
     if (reason !== undefined) {
-      const { subscriptionId: id, organization } = delivery;
       lifecycle.emit("subscription.disabled", { id, organization, reason });
     }
   }
 }
 
-/** Nothing has anything to learn from this outcome, as far as the claim could see. */
-function isPlain({ subscription }: Claim, { outcome, interrupted }: Attempted): boolean {
+/**
+ * Nothing has anything to learn from this outcome, as far as the claim and this process can see, and
+ * no other delivery waits for it.
+ */
+function isPlain(
+  { subscription, gates }: Claim,
+  { outcome, interrupted, startedAt }: Attempted,
+  trouble: Trouble,
+): boolean {
   return (
     outcome.type === "delivered" &&
     !interrupted &&
     outcome.warning === undefined &&
     outcome.state === undefined &&
-    subscription.status === "ok"
+    subscription.status === "ok" &&
+    subscription.failing === null &&
+    !isSerial(subscription.order) &&
+    gates.every(({ calm }) => calm) &&
+    !trouble.since(gates, startedAt)
   );
 }
 
+interface Rules {
+  readonly policy: RetryPolicy;
+  readonly autoDisable: AutoDisable | false;
+}
+
 /** What follows from a settlement, under the storage's lock. Pure. */
-function changeOf(item: Item, state: SettleState, policy: RetryPolicy, now: number): SettleChange {
+function consequencesOf(
+  item: Item,
+  state: SettleState,
+  { policy, autoDisable }: Rules,
+  now: number,
+): Consequences {
   const { claim, landing, random } = item;
   const { outcome, interrupted } = landing;
-  if (interrupted) return { next: lapse(state.delivery, now), counted: false };
-  const decision = decide(outcome, state.delivery, policy, now, random);
-  if (item.settlement.plain) return { next: decision.next, counted: decision.counted };
+  const { delivery, order, subscription: current } = state;
+  const decision = interrupted ? null : decide(outcome, delivery, policy, now, random);
+  const { states, moves } = gatesAfter(claim, landing, decision?.pause ?? null, {
+    gates: state.gates,
+    now,
+    random,
+  });
+  const gates = states.length > 0 && { gates: states };
+  const counted = decision?.counted ?? false;
+  const decided = decision?.next ?? lapse(delivery, now);
+  if (item.settlement.plain) {
+    return { change: { next: decided, counted }, moves, warning: null };
+  }
+  if (current === null) {
+    const change = { next: canceledIfWaiting(decided), counted, ...gates };
+    return { change, moves, warning: null };
+  }
 
-  const { next, counted } = decision;
-  const current = state.subscription;
-  if (current === null) return { next: canceledIfWaiting(next), counted };
-  const findings =
-    current.version === claim.subscription.version ? findingsOf(item, decision, now) : {};
-  const paused = pausedGates(decision, claim, state);
-  return {
-    next,
-    counted,
-    ...(paused.length > 0 && { gates: paused }),
-    ...(Object.keys(findings).length > 0 && { subscription: findings }),
+  const { disabledReason, ...next } = inOrder(decided, order, delivery, now);
+  if (current.version !== claim.subscription.version) {
+    return { change: { next, counted, ...gates }, moves, warning: null };
+  }
+  const failures = decision === null ? null : failuresAfter(outcome, current, autoDisable, now);
+  const findings: SubscriptionFindings = {
+    ...failures?.findings,
+    ...(disabledReason !== undefined && { disabledReason, failing: null }),
+    ...(decision !== null && findingsOf(item, decision, now)),
   };
+  const warning = failures?.warning ?? null;
+  const subscription = Object.keys(findings).length > 0 && { subscription: findings };
+  return { change: { next, counted, ...gates, ...subscription }, moves, warning };
+}
+
+/** Whether anything arrives. What says nothing about that (`throttled`, `rejected`) changes nothing. */
+function failuresAfter(
+  { type }: Outcome,
+  { enabled, failing }: SubscriptionRecord,
+  autoDisable: AutoDisable | false,
+  now: number,
+): { readonly findings: SubscriptionFindings; readonly warning: Failing | null } {
+  const isFailure = type === "failed" || type === "unknown";
+  if (!isFailure || !enabled) {
+    const isOver = failing !== null && (type === "delivered" || type === "gone");
+    return { findings: isOver ? { failing: null } : {}, warning: null };
+  }
+  const after = failedAgain(failing, autoDisable, now);
+  if (after.consequence === "disable") {
+    const disabledReason = failedFor(after.failing);
+    return { findings: { failing: null, disabledReason }, warning: null };
+  }
+  const warning = after.consequence === "warn" ? after.failing : null;
+  return { findings: { failing: after.failing }, warning };
 }
 
 function findingsOf(
@@ -193,38 +280,10 @@ function findingsOf(
   };
 }
 
-/** The gate that a throttle names, closed until then; a handler that names none closes none. */
-function pausedGates(
-  decision: Decision,
-  claim: Claim,
-  state: SettleState,
-): SettleChange["gates"] & {} {
-  if (decision.pause === null) return [];
-  const { gate: name, until } = decision.pause;
-  const named = claim.gates.find((gate) => gate.name === name);
-  return state.gates.filter((gate) => gate.id === named?.id).map((gate) => pause(gate, until));
-}
-
 const canceledIfWaiting = (next: Next): Next =>
   next.status === "waiting"
     ? { ...next, status: "canceled", reason: "the webhook was deleted" }
     : next;
-
-/** The delivery as it is once `next` has been written. */
-function after(delivery: Delivery, next: Next, now: number): Delivery {
-  const waiting = next.status === "waiting";
-  return {
-    ...delivery,
-    status: waiting ? "pending" : next.status,
-    inFlight: false,
-    dueAt: waiting ? next.dueAt : null,
-    attempts: next.attempts ?? delivery.attempts,
-    throttles: next.throttles ?? delivery.throttles,
-    lapses: next.lapses ?? delivery.lapses,
-    reason: next.status === "delivered" ? null : (next.reason ?? delivery.reason),
-    completedAt: waiting ? null : now,
-  };
-}
 
 const attemptOf = ({ settlement }: Item, { counted }: SettleChange): Attempt => ({
   ...settlement.attempt,

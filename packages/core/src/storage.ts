@@ -8,14 +8,19 @@ import type {
   Next,
 } from "./delivery.ts";
 import type { Json, NewEvent, StoredEvent } from "./event.ts";
+import type { Failing } from "./failing.ts";
 import type { GateState } from "./gate.ts";
 import type { Abilities, Admission, LaneDefinition, LaneState } from "./lane.ts";
+import type { DeliveryOrder, Ruling } from "./order.ts";
+import type { Replay, ReplayStep } from "./replay.ts";
+import type { InFlight } from "./room.ts";
 import type { SubscriptionRecord, SubscriptionStatus } from "./subscription.ts";
 
 /**
  * The durable truth. Everything else may be lost; what a storage has acknowledged may not.
  *
- * Each method is one transaction, and a verb of the domain: no caller composes two. Rules are
+ * Each method is a verb of the domain that no caller composes of two, and one transaction (a claim
+ * may be two: what has lapsed is recorded even if nothing can be taken). Rules are
  * handed in as pure functions and run under the storage's locks; a storage decides nothing and
  * owns no clock. Instants are integer epoch milliseconds. Memory is this contract in code, and
  * every sentence below is a case of the published suite (`storageContract`).
@@ -49,8 +54,18 @@ export interface Storage<Tx = never> {
    * - `plan` gets the events with every subscription of their organizations as of now, disabled
    *   ones too (deleted ones not), their lanes and gates. It may be called more than once.
    * - An event that the plan answers with a cursor stays unrouted, and is given again with it.
+   * - If the plan throws, or what it answers cannot be stored, nothing of it is, and fewer events
+   *   are tried. The first one that fails alone is put off, for `putOffMs` of the times it was, and
+   *   answered in `unroutable`: it keeps no other event waiting.
    * - Planned deliveries that start now are in flight when it returns, and are in `claims`; the
    *   others wait, and their lanes know when they are due.
+   * - In a lane with an order, only the first of each queue waits. A delivery whose queue has one
+   *   that is pending is queued itself: nothing is due of it until all that were published before
+   *   it have ended. Then it waits, due at once; whatever ended the one before it saw to that.
+   * - An event whose publish began after another's commit is not routed before it in an
+   *   organization that has a lane with an order, whatever the number of routers: what would
+   *   overtake an event that another router is busy with is `left` for now. Events that were put
+   *   off hold up none.
    */
   route(request: RouteRequest, plan: Plan): Promise<RouteResult>;
 
@@ -60,12 +75,19 @@ export interface Storage<Tx = never> {
    * - First, flights whose lease is over end as lapses: `rules.lapse` says what becomes of each.
    * - A delivery is in at most one flight. Its token is the request's.
    * - The gates that `rules.admit` answers are kept, also where it let nothing through.
-   * - At most `slots` in all and `perLane` of one lane; only lanes that are not parked and that
+   * - While first attempts are due in a lane, at most 30 % of what is taken of it are retries
+   *   (rounded up, and on average where claims take few).
+   * - At most `slots` in all, and of one lane and one organization what `perLane` and
+   *   `perOrganization` leave beside what is in flight; only lanes that are not parked and that
    *   the request's abilities can serve.
    * - Deliveries with two or more lapses are suspects: claimed only with `alone`, one at a time
    *   and nothing else with it. `suspects` tells that some are due.
-   * - Lanes whose delivery is due earliest come first; one lane's backlog never keeps another
-   *   lane's first delivery out.
+   * - Organizations take turns: none has a second lane while another that has something due has
+   *   none. Where more lanes are due than a claim looks at, each organization has its turn in one
+   *   of the next claims, however much is due in others.
+   * - Of one organization, lanes whose delivery is due earliest come first (one that was canceled
+   *   meanwhile may count once more); one lane's backlog never keeps another lane's first delivery
+   *   out. What is free then is shared between organizations, and between the lanes of each.
    * - `nextDueAt` is the earliest instant at which a claim with the same abilities can find
    *   something, leases in flight included; null if there is nothing to wait for.
    */
@@ -80,7 +102,8 @@ export interface Storage<Tx = never> {
    * - Attempt, delivery, gates and subscription change together or not at all.
    * - One settlement that cannot be recorded does not keep others from it: they are recorded, and
    *   then its error is thrown.
-   * - A delivery that ends is complete at the attempt's `startedAt + durationMs`.
+   * - A delivery that ends is complete at the attempt's `startedAt + durationMs`, and what is next
+   *   in its queue is due then.
    */
   settle(settlements: readonly Settlement[], apply: Apply): Promise<readonly SettleResult[]>;
 
@@ -95,14 +118,15 @@ export interface Storage<Tx = never> {
   readonly history: HistoryReader;
 
   /**
-   * Adds an event and one delivery of it to one subscription, past all matching; the event is not
+   * Adds an event and one delivery of it to one subscription, past all matching and every order; the event is not
    * routed. Answers false, and adds nothing, if the organization has no such subscription. Sending
    * the same ids again adds nothing and answers true.
    */
   send(event: StoredEvent, delivery: NewDelivery): Promise<boolean>;
 
   /**
-   * Adds a delivery that repeats one that has ended; both stay in the history.
+   * Adds a delivery that repeats one that has ended; both stay in the history. In a lane with an
+   * order it goes to the end of its event's queue.
    * A pending one answers `pending`, a deleted subscription's `subscription_deleted`. The same
    * `newId` again adds nothing and answers `created`.
    */
@@ -119,10 +143,18 @@ export interface Storage<Tx = never> {
   }): Promise<"canceled" | "not_pending" | "not_found">;
 
   /**
+   * Ends at most `max` pending deliveries of a subscription, as `cancel` does: those created from
+   * `from` on and before `until`. Answers how many; less than `max` means that it is done.
+   */
+  cancelAll(request: CancelAllRequest): Promise<number>;
+
+  readonly replays: ReplayStore;
+
+  /**
    * Bounded housekeeping: cancels what still waits for deleted subscriptions, removes those that
-   * nothing waits for, and ends parked deliveries created before `expireBefore`: dead, with a
-   * reason that begins with "expired". Answers how many rows it changed; less than `max` means that
-   * it is done.
+   * nothing waits for, and ends deliveries created before `expireBefore` that still wait, parked
+   * or not: dead, with a reason that begins with "expired". Answers how many rows it changed; less
+   * than `max` means that it is done.
    */
   sweep(request: {
     readonly now: number;
@@ -132,11 +164,23 @@ export interface Storage<Tx = never> {
 
   /**
    * Forgets at most `max` events published before `before` whose deliveries have all ended (and
-   * that are routed), with these deliveries and their attempts. Answers how many.
+   * that are routed), with these deliveries and their attempts; of one organization only, if one
+   * is given. Answers how many: fewer than `max` where many deliveries go with them, 0 when it is
+   * done. Replays that ended before `before` go too.
    */
-  prune(request: { readonly before: number; readonly max: number }): Promise<number>;
+  prune(request: {
+    readonly before: number;
+    readonly max: number;
+    readonly organization?: string | undefined;
+  }): Promise<number>;
 
-  /** What is waiting, due or not. Counts above 10,000 may be given as 10,000. */
+  /**
+   * Notes that a dispatcher is at work until `aliveUntil`, and forgets those whose instant has
+   * passed at `now`: this one too, if it has.
+   */
+  beat(heartbeat: Heartbeat): Promise<void>;
+
+  /** What is waiting, due or not, and who is at work at `now`. Counts above 10,000 may be given as 10,000. */
   backlog(now: number): Promise<Backlog>;
 
   /** The storage's own clock, where processes that share it can have different ones. */
@@ -163,8 +207,12 @@ export interface FlightTerms extends Abilities {
   readonly leaseMs: number;
   /** How many the process can start at once. */
   readonly slots: number;
-  /** How many of them may be of one lane. */
+  /** How many may be of one lane, with what the process has in flight of it. */
   readonly perLane: number;
+  /** How many may be of one organization, with what the process has in flight. Absent: any. */
+  readonly perOrganization?: number;
+  /** What the process has in flight already. Absent: nothing. */
+  readonly inFlight?: InFlight;
 }
 
 export interface RouteRequest extends FlightTerms {
@@ -194,6 +242,8 @@ export interface RouteInput {
 }
 
 export interface PlannedDelivery extends NewDelivery {
+  /** Whom it follows, in a lane with an order: those with the same queue. See `queueOf`. */
+  readonly queue: string;
   /** `start`: in flight at once. A reason: dead from the start. */
   readonly state: "wait" | "start" | { readonly deadReason: string };
 }
@@ -211,10 +261,19 @@ export interface RouteResult {
   readonly claims: readonly Claim[];
   /** The events that were routed to the end and that no publisher has announced. */
   readonly unannounced: readonly StoredEvent[];
+  /** The event that could not be routed, if there was one, and why. */
+  readonly unroutable: Unroutable | null;
   /** How many events it worked on. */
   readonly events: number;
+  /** How many it left for now, lest they overtake others: there is more to do in a moment. */
+  readonly left: number;
   /** How many deliveries it made. */
   readonly deliveries: number;
+}
+
+export interface Unroutable {
+  readonly eventId: string;
+  readonly error: unknown;
 }
 
 export interface ClaimRequest extends FlightTerms {
@@ -224,7 +283,8 @@ export interface ClaimRequest extends FlightTerms {
 
 export interface ClaimRules {
   admit(gates: readonly GateState[], now: number, wanted: number): Admission;
-  lapse(delivery: Delivery, now: number): Next;
+  /** `order` is the one that the delivery keeps to: `none` where it passes beside its lane's. */
+  lapse(delivery: Delivery, now: number, order: DeliveryOrder): Ruling;
 }
 
 export interface ClaimResult {
@@ -241,7 +301,7 @@ export interface Settlement extends Flight {
   readonly attempt: Omit<Attempt, "counted" | "late">;
   /**
    * Nothing but this delivery changes: it was delivered, and neither gate, subscription nor state
-   * has anything to learn. The storage then need not read or lock them.
+   * has anything to learn, and none is queued behind it. The storage then need not read or lock them.
    */
   readonly plain: boolean;
 }
@@ -252,6 +312,8 @@ export interface SettleState {
   /** Null once it is deleted. Not read for a plain settlement: null as well. */
   readonly subscription: SubscriptionRecord | null;
   readonly gates: readonly GateState[];
+  /** The order that the delivery keeps to: `none` where it passes beside its lane's. */
+  readonly order: DeliveryOrder;
 }
 
 /** What changes when a flight settles; what is absent stays. */
@@ -273,6 +335,7 @@ export interface SubscriptionFindings {
   /** Sets `enabled` to false, and parks its lane. */
   readonly disabledReason?: string;
   readonly state?: Json;
+  readonly failing?: Failing | null;
 }
 
 /** What follows from a settlement. Pure: it may be called more than once. */
@@ -300,7 +363,8 @@ export interface SubscriptionStore<Tx = never> {
   /**
    * Replaces the record and its lane's definition, if the stored version is still `record.version
    * - 1`; answers false otherwise, and if it is gone. What waits in the lane stays, and is due
-   * when it was.
+   * when it was. Where the order is given up, what was queued waits, due at `record.updatedAt`;
+   * where one is introduced, what waits goes on waiting, and what comes later is queued behind it.
    */
   update(record: SubscriptionRecord, lane: LaneDefinition, tx?: Tx): Promise<boolean>;
 
@@ -365,7 +429,7 @@ export interface HistoryReader {
       readonly status?: DeliveryStatus | undefined;
     },
   ): Promise<PageOf<Delivery>>;
-  /** The attempts of a delivery, oldest first; none for a foreign one. */
+  /** The attempts of a delivery, by when they started; none for a foreign one. */
   attempts(reference: Reference): Promise<readonly Attempt[]>;
 }
 
@@ -377,7 +441,60 @@ export interface RedeliverRequest extends Reference {
 
 export type RedeliverResult = "created" | "not_found" | "pending" | "subscription_deleted";
 
-/** What is waiting in a storage, for health checks. */
+export interface CancelAllRequest {
+  readonly organization: string;
+  readonly subscriptionId: string;
+  readonly from: number;
+  readonly until: number;
+  readonly reason: string;
+  readonly now: number;
+  readonly max: number;
+}
+
+/** Replays, scoped by organization. */
+export interface ReplayStore {
+  /**
+   * Begins a replay. Answers false, and begins nothing, if the organization has no such
+   * subscription. Beginning one with the same id again answers true and changes nothing.
+   */
+  create(replay: Replay): Promise<boolean>;
+
+  get(reference: Reference): Promise<Replay | null>;
+
+  list(
+    request: PageRequest & { readonly subscriptionId?: string | undefined },
+  ): Promise<PageOf<Replay>>;
+
+  /** Ends a running replay; what it has made stays. Answers false if it does not run. */
+  cancel(reference: Reference, now: number): Promise<boolean>;
+
+  /**
+   * Takes the running replay that has rested for longest one step further: repeats at most `max`
+   * of its deliveries, in the order of their ids, each as `redeliver` does.
+   *
+   * - Deliveries that are pending, that were repeated already, or whose event is gone, are passed
+   *   over. A crash before the commit repeats the step, not its deliveries.
+   * - A lane in which `max` or more deliveries wait is left alone: a replay never runs ahead of
+   *   what its destination bears.
+   * - A replay that finds less than `max` is done; one whose subscription is gone is canceled.
+   */
+  step(request: {
+    readonly now: number;
+    readonly max: number;
+    newId(): string;
+  }): Promise<ReplayStep>;
+}
+
+/** What a dispatcher says of itself from time to time. */
+export interface Heartbeat {
+  /** The dispatcher's: each process that begins to deliver has a new one. */
+  readonly id: string;
+  readonly now: number;
+  /** Epoch milliseconds. */
+  readonly aliveUntil: number;
+}
+
+/** What is waiting in a storage, and for whom, for health checks. */
 export interface Backlog {
   /** Events not routed yet. */
   readonly unrouted: number;
@@ -391,4 +508,12 @@ export interface Backlog {
   }[];
   /** Deliveries that wait in parked lanes; not in `waiting`. */
   readonly parked: number;
+  /** Deliveries whose turn has not come, where an order is kept; not in `waiting` or `parked`. */
+  readonly queued: number;
+  /** Subscriptions whose latest attempts have failed. */
+  readonly failing: number;
+  /** Gates that let nothing pass: for as long as a destination asked to wait, or open. */
+  readonly gates: { readonly paused: number; readonly open: number };
+  /** Dispatchers that are at work, in any process. */
+  readonly dispatchers: number;
 }

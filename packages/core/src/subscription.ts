@@ -1,7 +1,10 @@
 import type { Catalog } from "./catalog.ts";
 import type { Json } from "./event.ts";
+import type { Failing } from "./failing.ts";
 import type { Handler } from "./handler.ts";
+import type { DeliveryOrder } from "./order.ts";
 import type { EventPattern } from "./pattern.ts";
+import type { SubscriptionFindings } from "./storage.ts";
 
 /** What is known of a subscription's destination. */
 export type SubscriptionStatus = "unverified" | "ok" | "warning" | "error";
@@ -18,6 +21,8 @@ export interface Subscription {
   readonly type: string;
   /** As it was given, with every secret replaced by the mask. */
   readonly configuration: { readonly [key: string]: Json };
+  /** Whether its deliveries wait for each other, and what happens when one is dead. */
+  readonly order: DeliveryOrder;
   /** The customer's switch. While it is off, deliveries are kept, not sent. */
   readonly enabled: boolean;
   /** Why Posthorn switched it off; null otherwise. */
@@ -38,6 +43,8 @@ export interface SubscriptionRecord extends Subscription {
   readonly secrets: { readonly [key: string]: string };
   /** What the handler remembers for this configuration: a pinned channel id, say. */
   readonly state: Json;
+  /** Null unless its latest attempts have failed. */
+  readonly failing: Failing | null;
   /** Raised by every change of what the customer configured. */
   readonly version: number;
   /** Unique in the organization: a second create with it answers the first subscription. */
@@ -45,6 +52,16 @@ export interface SubscriptionRecord extends Subscription {
   /** A keyed hash of what it was created from, to tell a repeat from a conflict. */
   readonly fingerprint: string | null;
 }
+
+/** The subscription with what was found out about it. */
+export const learned = (
+  record: SubscriptionRecord,
+  findings: SubscriptionFindings,
+): SubscriptionRecord => ({
+  ...record,
+  ...findings,
+  ...(findings.disabledReason !== undefined && { enabled: false }),
+});
 
 /** What a secret looks like from outside. Sent back in an update, it means: keep what is stored. */
 export const MASK = "********";
@@ -59,6 +76,8 @@ export type SubscriptionInput<C extends Catalog, H extends Handler> =
         readonly eventTypes: readonly EventPattern<C>[];
         readonly type: Type;
         readonly configuration: Input;
+        /** Default `none`: whatever can go, goes. */
+        readonly order?: DeliveryOrder | undefined;
         readonly enabled?: boolean | undefined;
       }
     : never;
@@ -67,6 +86,8 @@ export type SubscriptionInput<C extends Catalog, H extends Handler> =
 export type SubscriptionChanges<C extends Catalog, H extends Handler> = {
   readonly name?: string | undefined;
   readonly eventTypes?: readonly EventPattern<C>[] | undefined;
+  /** What waits at that moment goes on as it is; what comes after it keeps to the new order. */
+  readonly order?: DeliveryOrder | undefined;
   readonly enabled?: boolean | undefined;
   /** Merged into the stored configuration key by key, unless `replaceConfiguration` is set. */
   readonly configuration?: Partial<ConfigurationInput<H>> | undefined;

@@ -19,6 +19,7 @@ import { notJson } from "./json.ts";
 import type { LaneDefinition } from "./lane.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
+import { DELIVERY_ORDERS } from "./order.ts";
 import { organizationProblem } from "./organization.ts";
 import { type Page, type PageOptions, pageRequest, toPage } from "./page.ts";
 import { patternProblem } from "./pattern.ts";
@@ -129,26 +130,25 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
   async function prepare(
     handler: Handler,
     plain: PlainConfiguration,
-    subscription: Pick<Subscription, "id" | "organization" | "enabled">,
+    subscription: Pick<Subscription, "id" | "organization" | "order" | "enabled">,
   ): Promise<{
     readonly parsed: unknown;
     readonly stored: Pick<SubscriptionRecord, "configuration" | "secrets">;
     readonly lane: LaneDefinition;
   }> {
-    const { id: subscriptionId, organization, enabled } = subscription;
+    const { id: subscriptionId, organization } = subscription;
     const parsed = await parseConfiguration(handler, plain);
     refuseUnsealable(handler, plain);
     const stored = sealConfiguration(handler, plain, { organization, subscriptionId }, keyring);
-    const lane = laneOf(handler, parsed, organization, stored.secrets, !enabled);
+    const lane = laneOf(handler, parsed, subscription, stored.secrets);
     return { parsed, stored, lane };
   }
 
   function laneOf(
     handler: Handler,
     parsed: unknown,
-    organization: string,
+    { organization, order, enabled }: Pick<Subscription, "organization" | "order" | "enabled">,
     secrets: SubscriptionRecord["secrets"],
-    parked: boolean,
   ): LaneDefinition {
     const gates = (handler.gates?.(parsed) ?? []).map((gate) => ({
       id: keyring.gateId(organization, handler.type, gate),
@@ -158,7 +158,8 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
     const [sealed] = Object.values(secrets);
     return {
       gates,
-      parked,
+      order,
+      parked: !enabled,
       keyId: sealed === undefined ? null : sealedWith(sealed),
       gateKeyId: gates.length === 0 ? null : keyring.sealingId,
     };
@@ -225,24 +226,28 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
 
   return {
     create: async (input, { tx, idempotencyKey } = {}) => {
-      const { organization, name, eventTypes, type, configuration, enabled = true } = input;
+      const { organization, name, eventTypes, type, configuration } = input;
+      const { order = "none", enabled = true } = input;
       const handler = handlerOf(type);
       refuse([
         ...organizationIssues(organization),
         ...nameIssues(name),
         ...eventTypesIssues(eventTypes, names),
+        ...orderIssues(order),
         ...enabledIssues(enabled),
         ...configurationIssues(configuration),
         ...idempotencyKeyIssues(idempotencyKey),
       ]);
       const plain = withoutUndefined(configuration as PlainConfiguration);
       const id = system.id();
-      const { parsed, stored, lane } = await prepare(handler, plain, { id, organization, enabled });
+      const draft = { id, organization, order, enabled };
+      const { parsed, stored, lane } = await prepare(handler, plain, draft);
       const fingerprints = keyring.fingerprints([
         name,
         [...eventTypes],
         type,
         inOrder(plain),
+        order,
         enabled,
       ]);
       const now = clock.now();
@@ -253,10 +258,12 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         eventTypes: [...eventTypes],
         type,
         ...stored,
+        order,
         enabled,
         disabledReason: null,
         ...(await verify(handler, parsed, tx !== undefined)),
         state: null,
+        failing: null,
         version: 1,
         idempotencyKey: idempotencyKey ?? null,
         fingerprint: idempotencyKey === undefined ? null : (fingerprints[0] ?? null),
@@ -286,10 +293,11 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         const current = await load(reference, tx);
         const handler = handlerOf(current.type);
         const { name = current.name, enabled = current.enabled } = changes;
-        const { eventTypes = current.eventTypes } = changes;
+        const { eventTypes = current.eventTypes, order = current.order } = changes;
         refuse([
           ...nameIssues(name),
           ...(changes.eventTypes === undefined ? [] : eventTypesIssues(eventTypes, names)),
+          ...orderIssues(order),
           ...enabledIssues(enabled),
           ...(changes.configuration === undefined
             ? []
@@ -306,13 +314,15 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
                 changes.replaceConfiguration ?? false,
               );
         const reconfigured = JSON.stringify(plain) !== JSON.stringify(opened);
-        const next = { id: current.id, organization: current.organization, enabled };
+        const next = { id: current.id, organization: current.organization, order, enabled };
         const { parsed, stored, lane } = await prepare(handler, plain, next);
         const reEnabled = enabled && !current.enabled;
+        const isAsBefore = !reconfigured && enabled === current.enabled;
         const record: SubscriptionRecord = {
           ...current,
           name,
           eventTypes: [...eventTypes],
+          order,
           enabled,
           disabledReason: enabled ? null : current.disabledReason,
           ...(reconfigured
@@ -320,12 +330,11 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
             : reEnabled
               ? { status: "unverified", statusDetail: null, statusCheckedAt: null }
               : {}),
+          failing: isAsBefore ? current.failing : null,
           version: current.version + 1,
           updatedAt: clock.now(),
         };
-        const kept = reconfigured
-          ? lane
-          : laneOf(handler, parsed, current.organization, current.secrets, !enabled);
+        const kept = reconfigured ? lane : laneOf(handler, parsed, next, current.secrets);
         if (await storage.subscriptions.update(record, kept, tx)) {
           const subscription = shown(record);
           lifecycle.emit("subscription.updated", { subscription });
@@ -367,6 +376,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         actor: null,
         trace: null,
         payload: JSON.stringify({ webhook_id: subscriptionId, webhook_name: name }),
+        orderingKey: null,
       };
       if (!(await storage.send(event, delivery))) throw notFound("subscription", subscriptionId);
       options.onSent();
@@ -414,6 +424,7 @@ function shown(record: SubscriptionRecord): Subscription {
     eventTypes: record.eventTypes,
     type: record.type,
     configuration: maskConfiguration(record),
+    order: record.order,
     enabled: record.enabled,
     disabledReason: record.disabledReason,
     status: record.status,
@@ -424,7 +435,10 @@ function shown(record: SubscriptionRecord): Subscription {
   };
 }
 
-export const notFound = (what: "subscription" | "event" | "delivery", id: string): PosthornError =>
+export const notFound = (
+  what: "subscription" | "event" | "delivery" | "replay",
+  id: string,
+): PosthornError =>
   new PosthornError(
     "not_found",
     `There is no ${what} ${JSON.stringify(id)} in this organization. Check the id and the organization.`,
@@ -484,6 +498,11 @@ function eventTypesIssues(given: unknown, names: readonly string[]): readonly Is
 
 const enabledIssues = (enabled: unknown): readonly Issue[] =>
   typeof enabled === "boolean" ? [] : [issue(["enabled"], "must be true or false")];
+
+const orderIssues = (order: unknown): readonly Issue[] =>
+  DELIVERY_ORDERS.some((known) => known === order)
+    ? []
+    : [issue(["order"], `must be one of ${DELIVERY_ORDERS.join(", ")}`)];
 
 /** The same for equal configurations, whatever the order of their keys. */
 const inOrder = (configuration: PlainConfiguration): Json =>

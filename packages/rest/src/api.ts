@@ -8,6 +8,7 @@ import { resolveOptions } from "./options.ts";
 import { answerHeaders, Problem, problemFrom, problemResponse } from "./problems.ts";
 import { parseQuery } from "./query.ts";
 import { redact, redactProblem, secretsIn } from "./redact.ts";
+import { replayRoutes } from "./replays.ts";
 import { type Action, type Route, routeTable } from "./routes.ts";
 import { webhookRoutes } from "./webhooks.ts";
 import { urlsAt } from "./wire.ts";
@@ -58,7 +59,7 @@ export interface Caller {
 /** The part of an {@link EventBus} that the API uses. */
 export type RestBus = Pick<
   EventBus<Catalog, Handler, never>,
-  "catalog" | "handlers" | "subscriptions" | "deliveries"
+  "catalog" | "handlers" | "subscriptions" | "deliveries" | "replays"
 >;
 
 /**
@@ -70,7 +71,12 @@ export type RestBus = Pick<
 export function createRestApi(options: RestApiOptions): RestApi {
   const { bus, authenticate, basePath, publicUrl, maxBodyBytes, challenge, log } =
     resolveOptions(options);
-  const routes = routeTable(webhookRoutes(bus), deliveryRoutes(bus), eventTypeRoutes(bus));
+  const routes = routeTable({
+    webhooks: webhookRoutes(bus),
+    deliveries: deliveryRoutes(bus),
+    replays: replayRoutes(bus),
+    eventTypes: eventTypeRoutes(bus),
+  });
   const roots = new Set(routes.map(({ path }) => `${basePath}/${path.split("/")[1]}`));
   const app = new Hono();
 

@@ -458,6 +458,8 @@ const changes: readonly Row[] = [
   ["name as null", patch({ name: null }), 422, "invalid_webhook", ["/name"]],
   ["event_types as null", patch({ event_types: null }), 422, "invalid_webhook", ["/event_types"]],
   ["enabled as null", patch({ enabled: null }), 422, "invalid_webhook", ["/enabled"]],
+  ["an order that is none", patch({ order: "fifo" }), 422, "invalid_webhook", ["/order"]],
+  ["order as null", patch({ order: null }), 422, "invalid_webhook", ["/order"]],
   ["a read-only field", patch({ modified_at: "now" }), 422, "invalid_webhook", ["/modified_at"]],
   [
     "an option of the bus",

@@ -18,3 +18,4 @@ export type { WebhookEventType } from "./event-types.ts";
 export type { JsonSchema } from "./json-schema.ts";
 export type { ResultPage } from "./query.ts";
 export type { ProblemBody, ProblemCode, ProblemError } from "./problems.ts";
+export type { WebhookReplay } from "./replays.ts";

@@ -27,6 +27,7 @@ export type ProblemCode =
   | "invalid_idempotency_key"
   | "invalid_page"
   | "invalid_query"
+  | "invalid_replay"
   | "invalid_request"
   | "invalid_webhook"
   | "malformed_json"
@@ -34,9 +35,11 @@ export type ProblemCode =
   | "not_found"
   | "organization_mismatch"
   | "payload_too_large"
+  | "replay_ended"
   | "too_deep"
   | "type_immutable"
   | "unauthenticated"
+  | "unavailable"
   | "unknown_event_type"
   | "unknown_path"
   | "unknown_type"
@@ -117,6 +120,11 @@ const problems: Readonly<
     detail:
       "A webhook was created with this Idempotency-Key and another body. Use a new key for a new webhook.",
   },
+  replay_ended: {
+    status: 409,
+    title: "The replay has ended",
+    detail: "This replay has already ended: there is nothing to cancel.",
+  },
   type_immutable: { status: 409, title: "The type cannot change" },
   webhook_deleted: {
     status: 409,
@@ -126,11 +134,17 @@ const problems: Readonly<
   payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: { status: 415, title: "The media type is not supported" },
   invalid_webhook: { status: 422, title: "The webhook is not valid" },
+  invalid_replay: { status: 422, title: "The replay is not valid" },
   invalid_configuration: { status: 422, title: "The configuration is not valid" },
   handler_refused: { status: 422, title: "The destination refuses the configuration" },
   unknown_event_type: { status: 422, title: "Unknown event type" },
   unknown_type: { status: 422, title: "Unknown type" },
   internal_error: { status: 500, title: "Something went wrong" },
+  unavailable: {
+    status: 503,
+    title: "Not available now",
+    detail: "The database cannot be reached, or has no room. Nothing was changed. Try again later.",
+  },
 };
 
 /** What each error of the bus is to a client; what a client cannot mend is an internal error. */
@@ -149,7 +163,12 @@ const problemOf: Readonly<Record<ErrorCode, ProblemCode>> = {
   invalid_page: "invalid_page",
   invalid_subscription: "invalid_webhook",
   missing_encryption_key: "internal_error",
+  invalid_replay: "invalid_replay",
   not_found: "not_found",
+  replay_ended: "replay_ended",
+  schema_mismatch: "internal_error",
+  storage_full: "unavailable",
+  storage_unavailable: "unavailable",
   subscription_deleted: "webhook_deleted",
   sync_unsupported: "internal_error",
   unknown_event_type: "unknown_event_type",

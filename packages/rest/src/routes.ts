@@ -3,6 +3,7 @@ import type { DeliveryRoutes } from "./deliveries.ts";
 import { deliveryStatuses } from "./deliveries.ts";
 import type { EventTypeRoutes } from "./event-types.ts";
 import { pageParameters, type Query, type QueryParameter } from "./query.ts";
+import { type ReplayRoutes, replayShape } from "./replays.ts";
 import { changeShape, creationShape, replacementShape, type WebhookRoutes } from "./webhooks.ts";
 import type { Urls } from "./wire.ts";
 
@@ -49,11 +50,17 @@ export interface Answer {
 }
 
 /** Everything that the API answers. Routing, methods and descriptions all come from this table. */
-export const routeTable = (
-  webhooks: WebhookRoutes,
-  deliveries: DeliveryRoutes,
-  eventTypes: EventTypeRoutes,
-): readonly Route[] => [
+export const routeTable = ({
+  webhooks,
+  deliveries,
+  replays,
+  eventTypes,
+}: {
+  readonly webhooks: WebhookRoutes;
+  readonly deliveries: DeliveryRoutes;
+  readonly replays: ReplayRoutes;
+  readonly eventTypes: EventTypeRoutes;
+}): readonly Route[] => [
   {
     method: "GET",
     path: "/webhooks/",
@@ -166,6 +173,46 @@ export const routeTable = (
     body: null,
     status: 200,
     handle: deliveries.cancel,
+  },
+  {
+    method: "GET",
+    path: "/webhooks/{id}/replays/",
+    action: "deliveries.read",
+    summary: "List the replays of a webhook, newest first",
+    query: pageParameters,
+    body: null,
+    status: 200,
+    handle: replays.list,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/{id}/replays/",
+    action: "deliveries.write",
+    summary: "Deliver again what the webhook was owed in some time",
+    query: [],
+    body: replayShape,
+    status: 202,
+    handle: replays.create,
+  },
+  {
+    method: "GET",
+    path: "/webhooks/{id}/replays/{replay_id}/",
+    action: "deliveries.read",
+    summary: "Get a replay",
+    query: [],
+    body: null,
+    status: 200,
+    handle: replays.get,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/{id}/replays/{replay_id}/cancel/",
+    action: "deliveries.write",
+    summary: "End a replay",
+    query: [],
+    body: null,
+    status: 200,
+    handle: replays.cancel,
   },
   {
     method: "GET",

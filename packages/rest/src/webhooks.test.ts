@@ -15,6 +15,7 @@ describe("POST /webhooks/", () => {
       event_types: ["parameter_created"],
       type: "slack",
       configuration: { token: MASK, channel: "#general", username: "CloudTruth" },
+      order: "none",
       enabled: true,
       status: "unverified",
       status_detail: null,
@@ -100,6 +101,17 @@ describe("PATCH /webhooks/{id}/", () => {
       modified_at: body.modified_at,
     });
     expect((await ask("GET", path)).body).toEqual(body);
+  });
+
+  it("changes the order, which PUT gives up where it is left out", async () => {
+    const { ask, given } = createWorld();
+    const path = await given({ ...pagerWebhook, order: "skip_dead" });
+    expect((await ask("GET", path)).body.order).toBe("skip_dead");
+    const body = { order: "stop_at_dead" };
+    expect((await ask("PATCH", path, { body })).body.order).toBe("stop_at_dead");
+    const { name, event_types, configuration } = pagerWebhook;
+    const replacement = { name, event_types, configuration };
+    expect((await ask("PUT", path, { body: replacement })).body.order).toBe("none");
   });
 
   it("merges the configuration key by key, and keeps a secret that is absent or masked", async () => {

@@ -1,4 +1,4 @@
-import type { Json, Subscription, SubscriptionStatus } from "@posthorn/core";
+import type { DeliveryOrder, Json, Subscription, SubscriptionStatus } from "@posthorn/core";
 import type { RestBus } from "./api.ts";
 import type { Body, BodyShape } from "./body.ts";
 import { shownDelivery } from "./deliveries.ts";
@@ -18,6 +18,8 @@ export interface Webhook {
   readonly type: string;
   /** Secrets are masked. */
   readonly configuration: { readonly [key: string]: Json };
+  /** Whether deliveries wait for each other, and what happens when one is dead. */
+  readonly order: DeliveryOrder;
   readonly enabled: boolean;
   readonly status: SubscriptionStatus;
   readonly status_detail: string | null;
@@ -40,19 +42,19 @@ const readOnly = [
 
 export const creationShape: BodyShape = {
   required: ["name", "event_types", "type", "configuration"],
-  optional: ["enabled", "organization"],
+  optional: ["order", "enabled", "organization"],
   readOnly,
 };
 
 export const replacementShape: BodyShape = {
   required: ["name", "event_types", "configuration"],
-  optional: ["type", "enabled", "organization"],
+  optional: ["type", "order", "enabled", "organization"],
   readOnly,
 };
 
 export const changeShape: BodyShape = {
   required: [],
-  optional: ["name", "event_types", "type", "configuration", "enabled", "organization"],
+  optional: ["name", "event_types", "type", "configuration", "order", "enabled", "organization"],
   readOnly,
 };
 
@@ -91,8 +93,8 @@ export function webhookRoutes({ subscriptions }: RestBus): WebhookRoutes {
     },
 
     create: async ({ organization, body, headers, urls }) => {
-      const { name, event_types: eventTypes, type, configuration, enabled } = claimed(body);
-      const input = { organization, name, eventTypes, type, configuration, enabled };
+      const { event_types: eventTypes, name, type, configuration, order, enabled } = claimed(body);
+      const input = { organization, name, eventTypes, type, configuration, order, enabled };
       const webhook = shownWebhook(
         await subscriptions.create(input, { idempotencyKey: idempotencyKey(headers) }),
         urls,
@@ -108,8 +110,8 @@ export function webhookRoutes({ subscriptions }: RestBus): WebhookRoutes {
       const { body, urls } = call;
       const reference = referenceOf(call);
       await keepType(reference, body);
-      const { name, event_types: eventTypes, configuration, enabled } = claimed(body);
-      const changes = { name, eventTypes, configuration, enabled };
+      const { name, event_types: eventTypes, configuration, order, enabled } = claimed(body);
+      const changes = { name, eventTypes, configuration, order, enabled };
       return { content: shownWebhook(await subscriptions.update(reference, changes), urls) };
     },
 
@@ -117,8 +119,10 @@ export function webhookRoutes({ subscriptions }: RestBus): WebhookRoutes {
       const { body, urls } = call;
       const reference = referenceOf(call);
       await keepType(reference, body);
-      const { name, event_types: eventTypes, configuration, enabled = true } = claimed(body);
-      const changes = { name, eventTypes, configuration, enabled, replaceConfiguration: true };
+      const { name, event_types: eventTypes, configuration } = claimed(body);
+      const { order = "none", enabled = true } = claimed(body);
+      const kept = { name, eventTypes, configuration, order, enabled };
+      const changes = { ...kept, replaceConfiguration: true };
       return { content: shownWebhook(await subscriptions.update(reference, changes), urls) };
     },
 
@@ -142,6 +146,7 @@ interface Wanted {
   readonly event_types: readonly "*"[];
   readonly type: string;
   readonly configuration: object;
+  readonly order?: DeliveryOrder | undefined;
   readonly enabled?: boolean | undefined;
 }
 
@@ -165,6 +170,7 @@ function shownWebhook(subscription: Subscription, urls: Urls): Webhook {
     event_types: subscription.eventTypes,
     type,
     configuration,
+    order: subscription.order,
     enabled,
     status,
     status_detail: subscription.statusDetail,

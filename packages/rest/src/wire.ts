@@ -26,6 +26,7 @@ export function wireInstant(at: number | null): string | null {
 export interface Urls {
   webhook(id: string): string;
   delivery(webhookId: string, id: string): string;
+  replay(webhookId: string, id: string): string;
   eventType(name: string): string;
   /** The route that was asked, with another query. */
   here(query: URLSearchParams): string;
@@ -37,6 +38,7 @@ export function urlsAt(root: string, path: string): Urls {
   return {
     webhook,
     delivery: (webhookId, id) => `${webhook(webhookId)}deliveries/${encodeURIComponent(id)}/`,
+    replay: (webhookId, id) => `${webhook(webhookId)}replays/${encodeURIComponent(id)}/`,
     eventType: (name) => `${root}/event-types/${encodeURIComponent(name)}/`,
     here: (query) => `${root}${path}?${query}`,
   };

@@ -7,11 +7,16 @@ import {
   canServe,
   type Delivery,
   type FlightTerms,
+  firstsBesideRetries,
   type GateState,
   isSuspect,
+  roomIn,
+  shareOut,
 } from "@posthorn/core";
+import type { DueQueue } from "./due-queue.ts";
 import { gatesOf, keepGates, type Lane, type Owed, type State } from "./state.ts";
-import { fly, land, schedule } from "./traffic.ts";
+import { learn } from "./subscriptions.ts";
+import { fly, land, orderOf, schedule, unschedule } from "./traffic.ts";
 
 export function claim(state: State, request: ClaimRequest, rules: ClaimRules): ClaimResult {
   const lapsed = endLapses(state, request.now, rules);
@@ -23,8 +28,13 @@ export function claim(state: State, request: ClaimRequest, rules: ClaimRules): C
 
 function endLapses(state: State, now: number, { lapse }: ClaimRules): readonly Delivery[] {
   const over = [...until(state.flights, now)];
-  const nexts = over.map(({ delivery }) => lapse(delivery, now));
-  for (const [index, next] of nexts.entries()) land(state, over[index] as Owed, next, now);
+  const rulings = over.map((owed) => lapse(owed.delivery, now, orderOf(owed)));
+  for (const [index, { disabledReason, ...next }] of rulings.entries()) {
+    const owed = over[index] as Owed;
+    land(state, owed, next, now);
+    if (disabledReason !== undefined && !owed.lane.deleted)
+      learn(state, owed.lane, { disabledReason });
+  }
   return over.map(({ delivery }) => delivery);
 }
 
@@ -43,10 +53,13 @@ function claimSound(state: State, terms: FlightTerms, rules: ClaimRules): readon
   const claims = grants.flatMap(({ owed, count, startBy }) =>
     owed.slice(0, count).map((each) => fly(state, each, terms, startBy)),
   );
+  state.claims += 1;
+  for (const { lane, count } of grants) {
+    if (count > 0) state.turns.set(lane.record.organization, state.claims);
+  }
   // Those that got nothing go first when they can be asked again.
   for (const { lane, againAt } of grants.toSorted((a, b) => +(a.count > 0) - +(b.count > 0))) {
-    state.due.remove(lane.asked);
-    lane.asked = undefined;
+    unschedule(state, lane);
     schedule(state, lane, againAt);
   }
   return claims;
@@ -61,31 +74,68 @@ function grantsOf(
   const { now, slots, perLane } = terms;
   const passed = new Map<string, GateState>();
   const grants: Grant[] = [];
+  const room = roomIn(terms);
   let free = slots;
   const ask = (grant: Grant, wanted: number): void => {
     const gates = gatesOf(state, grant.lane).map((gate) => passed.get(gate.id) ?? gate);
     const { count, gates: after, againAt, startBy } = admit(gates, now, wanted);
     for (const gate of after) passed.set(gate.id, gate);
     free -= count;
+    room.take(placeOf(grant.lane), count);
     grant.count += count;
     grant.againAt = againAt;
     grant.startBy = startBy;
   };
 
-  for (const lane of until(state.due, now)) {
+  for (const lane of lanesInTurn(state, terms)) {
     if (free === 0) break;
-    if (!canServe(servedBy(lane), terms)) continue;
-    const owed = dueOf(lane, now, perLane);
+    const owed = dueOf(lane, now, perLane, terms.token);
     if (owed.length === 0) continue;
     const grant: Grant = { lane, owed, count: 0, againAt: now, startBy: null };
-    ask(grant, 1);
+    if (room.of(placeOf(lane)) > 0) ask(grant, 1);
     grants.push(grant);
   }
-  for (const grant of grants) {
-    const wanted = Math.min(free, grant.owed.length - 1);
-    if (grant.count === 1 && wanted > 0) ask(grant, wanted);
+  const wishes = grants
+    .filter(({ count }) => count === 1)
+    .map((grant) => ({
+      grant,
+      lane: grant.lane.record.id,
+      organization: grant.lane.record.organization,
+      more: grant.owed.length - 1,
+    }));
+  for (const [{ grant }, share] of shareOut(wishes, free)) {
+    const wanted = Math.min(share, room.of(placeOf(grant.lane)));
+    if (wanted > 0) ask(grant, wanted);
   }
   return { grants, passed: passed.values() };
+}
+
+const placeOf = ({ record }: Lane): { subscriptionId: string; organization: string } => ({
+  subscriptionId: record.id,
+  organization: record.organization,
+});
+
+/** Lanes that are due: one of each organization, beginning with who had no turn for longest; and so on. */
+function* lanesInTurn({ due, turns }: State, terms: FlightTerms): Generator<Lane> {
+  const turnOf = ([organization]: readonly [string, unknown]): number =>
+    turns.get(organization) ?? 0;
+  let left = [...due]
+    .toSorted((a, b) => turnOf(a) - turnOf(b))
+    .map(([, lanes]) => servable(lanes, terms));
+  while (left.length > 0) {
+    const inRound = left;
+    left = [];
+    for (const lanes of inRound) {
+      const { value, done } = lanes.next();
+      if (done) continue;
+      yield value;
+      left.push(lanes);
+    }
+  }
+}
+
+function* servable(lanes: DueQueue<Lane>, terms: FlightTerms): Generator<Lane, void> {
+  for (const lane of until(lanes, terms.now)) if (canServe(servedBy(lane), terms)) yield lane;
 }
 
 function claimSuspect(state: State, terms: FlightTerms, { admit }: ClaimRules): readonly Claim[] {
@@ -110,9 +160,11 @@ function whatIsNext(
   { due, suspects, flights }: State,
   terms: FlightTerms,
 ): Pick<ClaimResult, "nextDueAt" | "suspects"> {
-  const lane = first(due, ({ item }) => isClaimable(item, terms));
+  const lanes = [...due.values()].map((own) => first(own, ({ item }) => isClaimable(item, terms)));
   const suspect = first(suspects, ({ item }) => isClaimable(item.lane, terms));
-  const instants = [lane, suspect, flights.first()].flatMap((entry) => (entry ? [entry.at] : []));
+  const instants = [...lanes, suspect, flights.first()].flatMap((entry) =>
+    entry ? [entry.at] : [],
+  );
   return {
     nextDueAt: instants.length === 0 ? null : Math.max(terms.now, Math.min(...instants)),
     suspects: suspect !== undefined && suspect.at <= terms.now,
@@ -130,9 +182,19 @@ export const servedBy = ({
 const isClaimable = (lane: Lane, terms: FlightTerms): boolean =>
   !lane.parked && canServe(servedBy(lane), terms);
 
-function dueOf(lane: Lane, now: number, most: number): readonly Owed[] {
+/** What is due in a lane, in the order in which it gives it. */
+function dueOf(lane: Lane, now: number, most: number, token: string): readonly Owed[] {
+  const earliest = sound(lane.waiting, now, most);
+  const firsts = sound(lane.firsts, now, most).filter((owed) => !earliest.includes(owed));
+  const deliveryOf = ({ delivery }: Owed): Owed["delivery"] => delivery;
+  const salt = `${token} ${lane.record.id}`;
+  return firstsBesideRetries([...earliest, ...firsts], deliveryOf, salt).slice(0, most);
+}
+
+/** The first in a queue that are no suspects. */
+function sound(queue: DueQueue<Owed>, now: number, most: number): readonly Owed[] {
   const found: Owed[] = [];
-  for (const owed of until(lane.waiting, now)) {
+  for (const owed of until(queue, now)) {
     if (found.length === most) break;
     if (!isSuspect(owed.delivery)) found.push(owed);
   }

@@ -42,7 +42,8 @@ export function historyIn(state: State): HistoryReader {
 
     attempts: async (reference) => {
       ready(state);
-      return [...(findOwed(state, reference)?.attempts ?? [])];
+      const attempts = findOwed(state, reference)?.attempts ?? [];
+      return attempts.toSorted((a, b) => a.startedAt - b.startedAt);
     },
   };
 }

@@ -1,35 +1,34 @@
-import type {
-  Candidate,
-  Claim,
-  NewEvent,
-  Settlement,
-  SettleResult,
-  Storage,
-  StoredEvent,
+import {
+  type NewEvent,
+  queueOf,
+  type Settlement,
+  type SettleResult,
+  type Storage,
 } from "@posthorn/core";
 import { claim } from "./claim.ts";
 import { frozen } from "./frozen.ts";
 import { historyIn } from "./history.ts";
 import { housekeepingIn } from "./housekeeping.ts";
+import { replaysIn } from "./replays.ts";
+import { route } from "./route.ts";
 import {
   emptyState,
   findLane,
   findOwed,
   gatesOf,
   keepGates,
-  type Lane,
   type Occurrence,
   type Owed,
   ready,
   type State,
 } from "./state.ts";
 import { learn, subscriptionsIn } from "./subscriptions.ts";
-import { end, fly, land, owe, wait } from "./traffic.ts";
+import { end, land, orderOf, owe, wait, waitInTurn } from "./traffic.ts";
 
 /** A storage that lives as long as its process: for tests and demos, and the port in code. */
 export function memoryStorage(): Storage {
   const state = emptyState();
-  const { events, eventsByKey, unrouted, deliveries, lanes } = state;
+  const { events, eventsByKey, unrouted, deliveries } = state;
 
   return {
     append: async (given, tx) => {
@@ -46,31 +45,7 @@ export function memoryStorage(): Storage {
 
     route: async (request, plan) => {
       ready(state);
-      const batch = [...firstOf(unrouted.values(), request.maxEvents)];
-      const planned = plan({ request, events: batch, candidates: candidatesIn(state) });
-
-      const claims: Claim[] = [];
-      for (const { state: begin, ...fresh } of planned.deliveries) {
-        const occurrence = events.get(fresh.eventId) as Occurrence;
-        const lane = lanes.get(fresh.subscriptionId) as Lane;
-        const owed = owe(state, { occurrence, lane }, fresh);
-        if (begin === "start") claims.push(fly(state, owed, request));
-        else if (begin === "wait") wait(state, owed, fresh.createdAt);
-        else end(state, owed, { status: "dead", reason: begin.deadReason, now: request.now });
-      }
-
-      const unannounced: StoredEvent[] = [];
-      for (const { event } of batch) {
-        const after = planned.cursors.get(event.id);
-        if (after !== undefined) {
-          unrouted.set(event.id, Object.freeze({ event, after }));
-          continue;
-        }
-        unrouted.delete(event.id);
-        if (events.get(event.id)?.announced === false) unannounced.push(event);
-      }
-      const { length } = planned.deliveries;
-      return { claims, unannounced, events: batch.length, deliveries: length };
+      return route(state, request, plan);
     },
 
     claim: async (request, rules) => {
@@ -91,6 +66,7 @@ export function memoryStorage(): Storage {
             delivery,
             subscription: plain || lane.deleted ? null : lane.record,
             gates: plain ? [] : gatesOf(state, lane),
+            order: plain ? "none" : orderOf(owed),
           });
           owed.attempts.push(frozen({ ...attempt, counted: change.counted, late: false }));
           land(state, owed, change.next, attempt.startedAt + attempt.durationMs);
@@ -137,7 +113,8 @@ export function memoryStorage(): Storage {
       if (ended.lane.deleted) return "subscription_deleted";
       if (deliveries.has(newId)) return "created";
       const fresh = { ...ended.delivery, id: newId, createdAt: now };
-      wait(state, owe(state, ended, fresh, ended.delivery.id), now);
+      const owed = owe(state, ended, fresh, ended.delivery.id);
+      waitInTurn(state, owed, owed.occurrence.queue);
       return "created";
     },
 
@@ -150,6 +127,26 @@ export function memoryStorage(): Storage {
       return "canceled";
     },
 
+    cancelAll: async ({ organization, subscriptionId, from, until, reason, now, max }) => {
+      ready(state);
+      const pending = [...deliveries.values()].filter(
+        ({ delivery }) =>
+          delivery.organization === organization &&
+          delivery.subscriptionId === subscriptionId &&
+          delivery.status === "pending" &&
+          delivery.createdAt >= from &&
+          delivery.createdAt < until,
+      );
+      // Those that are queued first: none comes due because another ends.
+      const canceled = pending
+        .toSorted((a, b) => +(a.queued === undefined) - +(b.queued === undefined))
+        .slice(0, max);
+      for (const owed of canceled) end(state, owed, { status: "canceled", reason, now });
+      return canceled.length;
+    },
+
+    replays: replaysIn(state),
+
     ...housekeepingIn(state),
 
     close: async () => {
@@ -158,10 +155,19 @@ export function memoryStorage(): Storage {
   };
 }
 
-function add({ events, eventsByKey }: State, event: NewEvent): Occurrence {
+function add(state: State, event: NewEvent): Occurrence {
+  const { events, eventsByKey } = state;
+  state.added += 1;
   const { idempotencyKey: _, announced, ...stored } = event;
   const key = keyOf(event);
-  const occurrence: Occurrence = { event: frozen(stored), key, announced, owed: [] };
+  const occurrence: Occurrence = {
+    event: frozen(stored),
+    key,
+    announced,
+    position: state.added,
+    queue: queueOf(stored),
+    owed: [],
+  };
   events.set(stored.id, occurrence);
   if (key !== null) eventsByKey.set(key, occurrence);
   return occurrence;
@@ -170,33 +176,6 @@ function add({ events, eventsByKey }: State, event: NewEvent): Occurrence {
 const keyOf = ({ organization, idempotencyKey }: NewEvent): string | null =>
   idempotencyKey === null ? null : JSON.stringify([organization, idempotencyKey]);
 
-/** Who may be owed an event; each organization is looked up once. */
-function candidatesIn(state: State): (organization: string) => readonly Candidate[] {
-  const known = new Map<string, readonly Candidate[]>();
-  return (organization) => {
-    const found = known.get(organization) ?? (state.rosters.get(organization) ?? []).map(candidate);
-    known.set(organization, found);
-    return found;
-  };
-
-  function candidate(lane: Lane): Candidate {
-    const { record, keyId, parked, gateIds, waiting } = lane;
-    return {
-      subscription: record,
-      lane: {
-        subscriptionId: record.id,
-        organization: record.organization,
-        handlerType: record.type,
-        keyId,
-        parked,
-        gateIds,
-        nextDueAt: waiting.first()?.at ?? null,
-      },
-      gates: gatesOf(state, lane),
-    };
-  }
-}
-
 /** The attempt of a flight that was over is kept once, if there is something to keep it with. */
 function settleLate({ attempt, token }: Settlement, owed: Owed | undefined): SettleResult {
   const earlier = owed?.attempts.find((known) => known.token === token);
@@ -204,13 +183,4 @@ function settleLate({ attempt, token }: Settlement, owed: Owed | undefined): Set
   if (earlier === undefined)
     owed?.attempts.push(frozen({ ...attempt, counted: false, late: true }));
   return "late";
-}
-
-function* firstOf<Item>(items: Iterable<Item>, most: number): Generator<Item> {
-  let left = most;
-  for (const item of items) {
-    if (left === 0) return;
-    yield item;
-    left -= 1;
-  }
 }

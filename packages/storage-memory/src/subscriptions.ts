@@ -1,6 +1,8 @@
 import {
   freshGate,
+  isSerial,
   type LaneDefinition,
+  learned,
   type SubscriptionFindings,
   type SubscriptionRecord,
   type SubscriptionStore,
@@ -8,8 +10,9 @@ import {
 import { dueQueue } from "./due-queue.ts";
 import { frozen } from "./frozen.ts";
 import { pageOf } from "./page.ts";
-import { findLane, keepGates, type Lane, ready, type State } from "./state.ts";
-import { end, schedule } from "./traffic.ts";
+import { giveUp, introduce, queuedIn } from "./queue.ts";
+import { findLane, keepGates, type Lane, type Owed, ready, type State } from "./state.ts";
+import { end, schedule, wait } from "./traffic.ts";
 
 export const DELETED = "the webhook was deleted";
 
@@ -30,10 +33,13 @@ export function subscriptionsIn(state: State): SubscriptionStore {
         record,
         keyId: null,
         gateKeyId: null,
+        order: "none",
         parked: false,
         deleted: false,
         gateIds: [],
         waiting: dueQueue(),
+        firsts: dueQueue(),
+        queues: new Map(),
       };
       define(state, lane, record, definition);
       lanes.set(id, lane);
@@ -71,8 +77,8 @@ export function subscriptionsIn(state: State): SubscriptionStore {
       );
       lane.deleted = true;
       lane.parked = true;
-      for (const { item } of [...lane.waiting]) {
-        end(state, item, { status: "canceled", reason: DELETED, now });
+      for (const owed of pendingIn(lane)) {
+        end(state, owed, { status: "canceled", reason: DELETED, now });
       }
       return true;
     },
@@ -97,9 +103,8 @@ export function subscriptionsIn(state: State): SubscriptionStore {
 
 /** What Posthorn found out about a subscription. */
 export function learn(state: State, lane: Lane, findings: SubscriptionFindings): void {
-  const isOff = findings.disabledReason !== undefined;
-  lane.record = frozen({ ...lane.record, ...findings, ...(isOff && { enabled: false }) });
-  lane.parked ||= isOff;
+  lane.record = frozen(learned(lane.record, findings));
+  lane.parked ||= findings.disabledReason !== undefined;
   schedule(state, lane, lane.asked?.at ?? 0);
 }
 
@@ -107,7 +112,7 @@ function define(
   state: State,
   lane: Lane,
   record: SubscriptionRecord,
-  { gates, keyId, gateKeyId, parked }: LaneDefinition,
+  { gates, keyId, gateKeyId, order, parked }: LaneDefinition,
 ): void {
   keepGates(
     state,
@@ -118,8 +123,18 @@ function define(
   lane.gateKeyId = gateKeyId;
   lane.parked = parked;
   lane.gateIds = gates.map(({ id }) => id);
+  const wasSerial = isSerial(lane.order);
+  lane.order = order;
+  if (isSerial(order) && !wasSerial) introduce(lane);
+  if (!isSerial(order)) for (const owed of giveUp(lane)) wait(state, owed, record.updatedAt);
   schedule(state, lane, 0);
 }
+
+/** What waits in a lane or is queued. Ended in this order, none comes due because another ends. */
+export const pendingIn = (lane: Lane): readonly Owed[] => [
+  ...queuedIn(lane),
+  ...[...lane.waiting].map(({ item }) => item),
+];
 
 const needsAnother = (lane: Lane, keyId: string): boolean =>
   (lane.keyId !== null && lane.keyId !== keyId) ||

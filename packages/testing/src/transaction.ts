@@ -138,8 +138,8 @@ export function transactional<Tx extends object>(inner: Storage): TransactionalS
 }
 
 function asStored(event: NewEvent | StoredEvent): StoredEvent {
-  const { id, type, organization, occurredAt, publishedAt, actor, trace, payload } = event;
-  return { id, type, organization, occurredAt, publishedAt, actor, trace, payload };
+  const { idempotencyKey: _key, announced: _announced, ...stored } = event as NewEvent;
+  return stored;
 }
 
 const keyOf = ({ organization, idempotencyKey }: NewEvent): string =>

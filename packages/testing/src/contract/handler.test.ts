@@ -134,6 +134,11 @@ const flaws: readonly (readonly [flaw: string, caughtBy: string, broken: Handler
     { ...discord, verify: async () => ({ status: "refused", issues: [] }) },
   ],
   [
+    "blames a gate that it does not have",
+    "deliver: a failure blames a gate that exists, or none",
+    after((outcome) => (outcome.type === "failed" ? { ...outcome, gate: "host" } : outcome)),
+  ],
+  [
     "believes that everything arrives",
     "deliver: a destination in trouble is an outcome, not a throw",
     after(() => delivered()),

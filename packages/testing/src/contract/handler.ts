@@ -160,6 +160,16 @@ export const handlerContract: readonly HandlerCase[] = [
       }
     },
 
+    "a failure blames a gate that exists, or none": async ({ behave, deliver, gates }) => {
+      const names = (await gates()).map(({ name }) => name);
+      for (const trouble of TROUBLE) {
+        if (!(await behave(trouble))) continue;
+        const { outcome } = await deliver();
+        const gate = "gate" in outcome ? (outcome.gate ?? null) : null;
+        assert.ok(gate === null || names.includes(gate), `"${gate}" is none of: ${names.join()}`);
+      }
+    },
+
     "no secret is in an outcome or a log line": async ({ behave, deliver, secrets }) => {
       for (const behaviour of ["succeed", ...TROUBLE] as const) {
         if (await behave(behaviour)) assertTellsNone(secrets, await deliver());

@@ -1,5 +1,6 @@
 export type { ContractCase, Skippable } from "./case.ts";
 export { storageContract } from "./storage.ts";
+export { type HistoryOptions, storageHistories } from "./storage/histories.ts";
 export type { HostTransaction, StorageCase, StorageHarness } from "./storage/stage.ts";
 export {
   type Destination,

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import {
+  type Candidate,
   type Claim,
   freshGate,
+  type GateState,
   type LaneDefinition,
   type NewEvent,
+  type PlannedDelivery,
   type RouteInput,
   type Storage,
   type SubscriptionRecord,
@@ -118,6 +121,11 @@ const flaws: readonly Flaw[] = [
   ],
   ["claims twice", "claim: a delivery is in at most one flight", claimsTwice],
   [
+    "strands what is routed while it claims",
+    "claim: what is routed while claims run is claimed, and nothing twice",
+    strandsWhileClaiming,
+  ],
+  [
     "forgets what passed a gate",
     "claim through gates: lanes that share a gate share its limit, in every process",
     (sound) => ({
@@ -130,14 +138,68 @@ const flaws: readonly Flaw[] = [
     }),
   ],
   [
+    "has each process send probes of its own",
+    "breaker: when its time is over, one probe goes, whatever the number of lanes and processes",
+    (sound) => ({
+      ...sound,
+      claim: (request, rules) =>
+        sound.claim(request, {
+          ...rules,
+          admit: (gates, now, wanted) => ({
+            ...rules.admit(gates, now, wanted),
+            gates: [],
+          }),
+        }),
+    }),
+  ],
+  [
+    "believes every gate to be calm",
+    "breaker: a plan sees what a gate remembers, and what starts at once knows that it is not calm",
+    (sound) => ({
+      ...sound,
+      route: async (request, plan) => {
+        const routed = await sound.route(request, plan);
+        const calm = ({ gates, ...claim }: Claim): Claim => ({
+          ...claim,
+          gates: gates.map((gate) => ({ ...gate, calm: true })),
+        });
+        return { ...routed, claims: routed.claims.map(calm) };
+      },
+    }),
+  ],
+  [
+    "closes gates when a subscription is saved",
+    "breaker: a gate stays open when a subscription behind it is saved",
+    (sound) =>
+      redefining(sound, (lane) => ({
+        ...lane,
+        gates: lane.gates.map((gate) => ({ ...gate, breaker: null })),
+      })),
+  ],
+  [
+    "lets waiting deliveries grow old",
+    "sweep: deliveries that have waited for too long end, whatever they wait for",
+    (sound) => ({ ...sound, sweep: (request) => sound.sweep({ ...request, expireBefore: 0 }) }),
+  ],
+  [
     "serves the longest backlog first",
     "claim fairly: a lane that was served goes behind lanes that wait",
     servesBacklogs,
   ],
   [
+    "serves whoever has waited for longest",
+    "claim organizations in turn: no organization has a second lane while another that has something due has none",
+    servesByAge,
+  ],
+  [
     "never waits for anything",
     "claim says when to come again: the earliest instant at which something is due",
     (sound) => answering(sound, { nextDueAt: null }),
+  ],
+  [
+    "waits for what was made to wait last",
+    "claim says when to come again: a lane waits for the earliest of what waits in it, whatever came last",
+    waitsForTheLast,
   ],
   [
     "never lets the dispatcher rest",
@@ -169,6 +231,27 @@ const flaws: readonly Flaw[] = [
     }),
   ],
   [
+    "has lapsed deliveries due at once, whatever the rule says",
+    "claim after a lapse: its lane knows when it is due",
+    (sound) => ({
+      ...sound,
+      claim: (request, rules) =>
+        sound.claim(request, {
+          ...rules,
+          lapse: (delivery, now, order) => ({
+            ...rules.lapse(delivery, now, order),
+            status: "waiting",
+            dueAt: now,
+          }),
+        }),
+    }),
+  ],
+  [
+    "counts a lapse for each process that finds it",
+    "claim after a lapse: processes that find it at the same time count it once",
+    countsLapsesTogether,
+  ],
+  [
     "does not count lapses",
     "claim after a lapse: a delivery that always lapses is dead in the end",
     (sound) => ({
@@ -176,7 +259,10 @@ const flaws: readonly Flaw[] = [
       claim: (request, rules) =>
         sound.claim(request, {
           ...rules,
-          lapse: (delivery, now) => ({ ...rules.lapse(delivery, now), lapses: delivery.lapses }),
+          lapse: (delivery, now, order) => ({
+            ...rules.lapse(delivery, now, order),
+            lapses: delivery.lapses,
+          }),
         }),
     }),
   ],
@@ -206,6 +292,16 @@ const flaws: readonly Flaw[] = [
     "releases whatever flight is on",
     "release: the release of a flight that is over changes nothing",
     takesAnyToken,
+  ],
+  [
+    "settles flights that have ended",
+    "settle once: of a settlement and a lapse at the same time one ends the flight",
+    settlesTooLate,
+  ],
+  [
+    "settles deliveries that were canceled",
+    "settle once: of a settlement and a cancellation at the same time one ends the delivery",
+    settlesTooLate,
   ],
   [
     "takes a repeat for a stranger",
@@ -248,7 +344,8 @@ const flaws: readonly Flaw[] = [
         for (const settlement of settlements) {
           const id = settlement.deliveryId;
           const delivery = await sound.history.delivery({ organization: "acme", id });
-          if (delivery) apply(settlement, { delivery, subscription: null, gates: [] });
+          if (delivery)
+            apply(settlement, { delivery, subscription: null, gates: [], order: "none" });
         }
         return sound.settle(settlements, apply);
       },
@@ -265,6 +362,11 @@ const flaws: readonly Flaw[] = [
           return change;
         }),
     }),
+  ],
+  [
+    "settles by gates as they once were",
+    "settle with consequences: settlements of two processes see each other's gates",
+    settlesByOldGates,
   ],
   [
     "goes on with subscriptions that were switched off",
@@ -300,9 +402,116 @@ const flaws: readonly Flaw[] = [
     }),
   ],
   [
+    "releases one flight of a delivery, and not the right one",
+    "release: a flight is given back though an older one of its delivery comes with it",
+    (sound) => ({
+      ...sound,
+      release: (flights, dueAt) =>
+        sound.release(
+          [...new Map(flights.map((flight) => [flight.deliveryId, flight])).values()],
+          dueAt,
+        ),
+    }),
+  ],
+  [
     "has released deliveries due at once",
     "release: the lane knows when it is due",
     (sound) => ({ ...sound, release: (flights) => sound.release(flights, 0) }),
+  ],
+  [
+    "counts one failure of many that settle together",
+    "failing: each settlement of one call counts",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) => {
+        let first: SubscriptionRecord | null = null;
+        return sound.settle(settlements, (settlement, state) => {
+          first ??= state.subscription;
+          return apply(settlement, { ...state, subscription: first });
+        });
+      },
+    }),
+  ],
+  [
+    "counts a failure again when it is told again",
+    "failing: a repeated settlement counts once, and a late one not at all",
+    (sound) => ({
+      ...sound,
+      settle: async (settlements, apply) => {
+        const results = await sound.settle(settlements, apply);
+        const [id = ""] = settlements.map(({ subscriptionId }) => subscriptionId);
+        const failing = { since: 0, attempts: 2, warned: false };
+        if (results.includes("repeated")) {
+          await sound.subscriptions.report({ organization: "acme", id, version: 1 }, { failing });
+        }
+        return results;
+      },
+    }),
+  ],
+  [
+    "forgets failures only when a subscription is saved",
+    "failing: what is remembered of failures is kept, seen by the next claim, and forgotten when told",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) =>
+        sound.settle(settlements, (settlement, state) => {
+          const change = apply(settlement, state);
+          const { failing, ...others } = change.subscription ?? {};
+          return failing === null ? { ...change, subscription: others } : change;
+        }),
+    }),
+  ],
+  [
+    "keeps no order",
+    "order: only the first of a queue waits, and the others are pending with nothing due",
+    (sound) => redefining(sound, (lane) => ({ ...lane, order: "none" })),
+  ],
+  [
+    "has one queue for all ordering keys",
+    "order: each ordering key has a queue of its own, and what has none shares one",
+    (sound) => planning(sound, (deliveries) => deliveries.map((each) => ({ ...each, queue: "" }))),
+  ],
+  [
+    "queues the last event first",
+    "order: routers at the same time do not bring events out of order",
+    (sound) => planning(sound, (deliveries) => deliveries.toReversed()),
+  ],
+  [
+    "tells the rule of settle of no order",
+    "order: the rule of settle hears to which order a delivery keeps",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) =>
+        sound.settle(settlements, (settlement, state) =>
+          apply(settlement, { ...state, order: "none" }),
+        ),
+    }),
+  ],
+  [
+    "tells the rule of lapses of no order",
+    "order: the rule of lapses hears it too, and may switch the subscription off",
+    (sound) => ({
+      ...sound,
+      claim: (request, rules) =>
+        sound.claim(request, {
+          ...rules,
+          lapse: (delivery, now) => rules.lapse(delivery, now, "none"),
+        }),
+    }),
+  ],
+  [
+    "lets a head that is held die",
+    "order: a first that is held waits while its subscription is off, and goes on with it",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) =>
+        sound.settle(settlements, (settlement, state) => {
+          const change = apply(settlement, state);
+          return change.subscription?.disabledReason === undefined
+            ? change
+            : { ...change, next: { status: "dead", reason: "held" } };
+        }),
+    }),
   ],
   [
     "updates any version",
@@ -377,6 +586,22 @@ const flaws: readonly Flaw[] = [
     }),
   ],
   [
+    "sends again what was sent",
+    "send: nothing is added if it is sent again",
+    (sound) => ({
+      ...sound,
+      send: (event, delivery) => sound.send(event, { ...delivery, id: anotherId() }),
+    }),
+  ],
+  [
+    "repeats a redelivery",
+    "redeliver: nothing is added if it is asked for again with the same id",
+    (sound) => ({
+      ...sound,
+      redeliver: (request) => sound.redeliver({ ...request, newId: anotherId() }),
+    }),
+  ],
+  [
     "cancels for strangers",
     "cancel: an unknown or foreign delivery is not found",
     (sound) => ({
@@ -385,14 +610,84 @@ const flaws: readonly Flaw[] = [
     }),
   ],
   [
+    "forgets how far a replay has come",
+    "replay: what died is delivered again, once, and the replay is done",
+    (sound) => replaying(sound, { get: async () => null }),
+  ],
+  [
+    "replays to strangers",
+    "replay: it belongs to its organization, and beginning it again changes nothing",
+    (sound) =>
+      replaying(sound, {
+        cancel: ({ id }, now) => sound.replays.cancel({ organization: "acme", id }, now),
+      }),
+  ],
+  [
+    "replays without regard for what waits",
+    "replay: a lane in which enough waits is left alone, and others are not",
+    (sound) =>
+      replaying(sound, { step: (request) => sound.replays.step({ ...request, max: 1_000 }) }),
+  ],
+  [
+    "replays on after it was canceled",
+    "replay: a canceled one makes nothing more",
+    (sound) => replaying(sound, { cancel: async () => true }),
+  ],
+  [
+    "cancels all without regard for when it was created",
+    "cancelAll: only what was created in its time ends",
+    (sound) => ({
+      ...sound,
+      cancelAll: (request) => sound.cancelAll({ ...request, from: 0, until: 1e15 }),
+    }),
+  ],
+  [
     "sweeps without end",
     "sweep: it changes at most `max` rows, and fewer when it is done",
     (sound) => ({ ...sound, sweep: (request) => sound.sweep({ ...request, max: 1_000 }) }),
   ],
   [
+    "leaves what is routed while its subscription is deleted",
+    "sweep: what is routed while its subscription is deleted ends",
+    routesByAnOldRoster,
+  ],
+  [
+    "promises redeliveries that it does not make",
+    "prune: an event that is delivered again at the same time stays, or is not delivered again",
+    (sound) => ({ ...sound, redeliver: async () => "created" }),
+  ],
+  [
+    "remembers idempotency keys for ever",
+    "prune: an idempotency key is taken as long as its event is kept, and free then",
+    sharesKeys,
+  ],
+  [
     "forgets young events",
     "prune: only events published before the instant go",
     (sound) => ({ ...sound, prune: ({ max }) => sound.prune({ before: 1e15, max }) }),
+  ],
+  [
+    "believes whoever was there once",
+    "beat: a dispatcher is at work until the instant it gave last, as every process sees",
+    (sound) => ({
+      ...sound,
+      beat: (heartbeat) => sound.beat({ ...heartbeat, aliveUntil: heartbeat.aliveUntil + 1e9 }),
+    }),
+  ],
+  [
+    "keeps a dispatcher that ends",
+    "beat: one that says that it ends is gone at once, and those that fell silent are forgotten",
+    (sound) => ({
+      ...sound,
+      beat: async (heartbeat) => {
+        if (heartbeat.aliveUntil > heartbeat.now) await sound.beat(heartbeat);
+      },
+    }),
+  ],
+  [
+    "counts every gate that was ever closed",
+    "backlog: it tells how many gates are paused, and how many are open",
+    (sound) => ({ ...sound, backlog: () => sound.backlog(0) }),
   ],
   [
     "works on after it was closed",
@@ -446,6 +741,51 @@ describe("the cases that need more than memory has", () => {
       append: (events) => sound.append(events),
     }));
     assert.ok((await broken(harness)).includes("the event becomes visible when the host commits"));
+  });
+
+  it("catch a storage whose transactions forget what keys others have used", async () => {
+    const harness = withTransactions({}, (sound) => ({
+      ...sound,
+      append: (events, tx) =>
+        sound.append(
+          tx === undefined ? events : events.map((event) => ({ ...event, idempotencyKey: null })),
+          tx,
+        ),
+    }));
+    assert.ok(
+      (await broken(harness)).includes(
+        "an idempotency key that was used since the transaction began adds nothing",
+      ),
+    );
+  });
+
+  it("catch a storage whose transactions keep everybody waiting", async () => {
+    const { transaction, ...harness } = withTransactions();
+    assert.ok(transaction);
+    let open = 0;
+    const ended = (end: (tx: unknown) => Promise<void>) => async (tx: unknown) => {
+      open -= 1;
+      await end(tx);
+    };
+    const caught = await broken({
+      ...harness,
+      open: async () => impatient(await harness.open(), () => open > 0),
+      transaction: {
+        begin: () => {
+          open += 1;
+          return transaction.begin();
+        },
+        commit: ended(transaction.commit),
+        rollback: ended(transaction.rollback),
+      },
+    });
+    for (const name of [
+      "nobody else's publish waits for it, whatever it has published",
+      "a lane that the host is changing keeps no other lane waiting",
+      "nobody else's changes wait for it",
+    ]) {
+      assert.ok(caught.includes(name), name);
+    }
   });
 
   it("catch a storage that commits what was rolled back", async () => {
@@ -571,6 +911,11 @@ function marksAgain(sound: Memory): Memory {
   };
 }
 
+const replaying = (sound: Memory, broken: Partial<Memory["replays"]>): Memory => ({
+  ...sound,
+  replays: { ...sound.replays, ...broken },
+});
+
 function sharesKeys(sound: Memory): Memory {
   const byKey = new Map<string, NewEvent>();
   return {
@@ -624,6 +969,18 @@ function servesBacklogs(sound: Memory): Memory {
   };
 }
 
+function servesByAge(sound: Memory): Memory {
+  return {
+    ...sound,
+    claim: async (request, rules) => {
+      const all = await sound.claim({ ...request, slots: 1_000 }, rules);
+      const sorted = all.claims.toSorted((a, b) => a.delivery.createdAt - b.delivery.createdAt);
+      await sound.release(sorted.slice(request.slots), request.now);
+      return { ...all, claims: sorted.slice(0, request.slots) };
+    },
+  };
+}
+
 function takesAnyToken(sound: Memory): Memory {
   const tokens = new Map<string, string>();
   return {
@@ -649,5 +1006,141 @@ function takesAnyToken(sound: Memory): Memory {
         })),
         dueAt,
       ),
+  };
+}
+
+/** What is routed meanwhile is owed to nobody. */
+function strandsWhileClaiming(sound: Memory): Memory {
+  let claiming = 0;
+  return {
+    ...sound,
+    claim: async (request, rules) => {
+      claiming += 1;
+      const result = await sound.claim(request, rules);
+      claiming -= 1;
+      return result;
+    },
+    route: (request, plan) =>
+      sound.route(request, (input) => ({
+        ...plan(input),
+        ...(claiming > 0 && { deliveries: [] }),
+      })),
+  };
+}
+
+function waitsForTheLast(sound: Memory): Memory {
+  let last: number | null = null;
+  return {
+    ...sound,
+    settle: (settlements, apply) =>
+      sound.settle(settlements, (settlement, state) => {
+        const change = apply(settlement, state);
+        if (change.next.status === "waiting") last = change.next.dueAt;
+        return change;
+      }),
+    claim: async (request, rules) => {
+      const result = await sound.claim(request, rules);
+      return { ...result, nextDueAt: last ?? result.nextDueAt };
+    },
+  };
+}
+
+function countsLapsesTogether(sound: Memory): Memory {
+  let claiming = 0;
+  return {
+    ...sound,
+    claim: async (request, rules) => {
+      claiming += 1;
+      await Promise.resolve();
+      const found = claiming;
+      const result = await sound.claim(request, {
+        ...rules,
+        lapse: (delivery, now, order) => ({
+          ...rules.lapse(delivery, now, order),
+          lapses: delivery.lapses + found,
+        }),
+      });
+      claiming -= 1;
+      return result;
+    },
+  };
+}
+
+/** Believes that whatever it is told of was still in flight. */
+function settlesTooLate(sound: Memory): Memory {
+  return {
+    ...sound,
+    settle: async (settlements, apply) => {
+      for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+      await sound.settle(settlements, apply);
+      return settlements.map(() => "settled");
+    },
+  };
+}
+
+/** Owes events to all who ever were there, and never sweeps. */
+function routesByAnOldRoster(sound: Memory): Memory {
+  const known = new Map<string, Candidate>();
+  return {
+    ...sound,
+    sweep: async () => 0,
+    route: (request, plan) =>
+      sound.route(request, ({ candidates, ...input }) =>
+        plan({
+          ...input,
+          candidates: (organization) => {
+            for (const candidate of candidates(organization)) {
+              known.set(candidate.subscription.id, candidate);
+            }
+            return [...known.values()];
+          },
+        }),
+      ),
+  };
+}
+
+function settlesByOldGates(sound: Memory): Memory {
+  const first = new Map<string, GateState>();
+  return {
+    ...sound,
+    settle: (settlements, apply) =>
+      sound.settle(settlements, (settlement, state) =>
+        apply(settlement, {
+          ...state,
+          gates: state.gates.map((gate) => {
+            first.set(gate.id, first.get(gate.id) ?? gate);
+            return first.get(gate.id) ?? gate;
+          }),
+        }),
+      ),
+  };
+}
+
+/** Gives up, as after a lock timeout, while somebody is in the way. */
+function impatient(sound: Memory, isInTheWay: () => boolean): Memory {
+  const unless = <Result>(tx: unknown, work: () => Promise<Result>): Promise<Result> =>
+    tx === undefined && isInTheWay() ? Promise.reject(new Error("lock timeout")) : work();
+  const { subscriptions } = sound;
+  return {
+    ...storing(sound, {
+      create: (record, lane, tx) => unless(tx, () => subscriptions.create(record, lane, tx)),
+    }),
+    append: (events, tx) => unless(tx, () => sound.append(events, tx)),
+    claim: (request, rules) => unless(undefined, () => sound.claim(request, rules)),
+  };
+}
+
+/** Changes what the plan answers. */
+function planning(
+  sound: Memory,
+  changed: (deliveries: readonly PlannedDelivery[]) => readonly PlannedDelivery[],
+): Memory {
+  return {
+    ...sound,
+    route: (request, plan) =>
+      sound.route(request, (input) => {
+        const planned = plan(input);
+        return { ...planned, deliveries: changed(planned.deliveries) };
+      }),
   };
 }

@@ -1,9 +1,15 @@
 import { appendCases } from "./storage/append.ts";
+import { breakerCases } from "./storage/breaker.ts";
 import { claimCases } from "./storage/claim.ts";
+import { failingCases } from "./storage/failing.ts";
+import { fairnessCases } from "./storage/fairness.ts";
+import { healthCases } from "./storage/health.ts";
 import { historyCases } from "./storage/history.ts";
 import { housekeepingCases } from "./storage/housekeeping.ts";
 import { operatorCases } from "./storage/operator.ts";
+import { orderCases } from "./storage/order.ts";
 import { releaseCases } from "./storage/release.ts";
+import { replayCases } from "./storage/replays.ts";
 import { routeCases } from "./storage/route.ts";
 import { settleCases } from "./storage/settle.ts";
 import type { StorageCase } from "./storage/stage.ts";
@@ -21,10 +27,16 @@ export const storageContract: readonly StorageCase[] = [
   ...appendCases,
   ...routeCases,
   ...claimCases,
+  ...fairnessCases,
+  ...breakerCases,
   ...settleCases,
+  ...failingCases,
   ...releaseCases,
+  ...orderCases,
   ...subscriptionCases,
   ...historyCases,
   ...operatorCases,
+  ...replayCases,
   ...housekeepingCases,
+  ...healthCases,
 ];

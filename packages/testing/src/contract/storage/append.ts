@@ -215,6 +215,39 @@ export const appendCases: readonly StorageCase[] = [
         assert.equal((await route()).events, 1);
         assert.equal((await route()).events, 0);
       },
+
+      "an idempotency key that was used since the transaction began adds nothing": async ({
+        storage,
+        transaction,
+        publish,
+        subscribe,
+        route,
+      }) => {
+        const record = await subscribe();
+        const tx = await transaction.begin();
+        await storage.subscriptions.get(record, tx);
+        const first = await publish({ idempotencyKey: "order-1" });
+        const appended = await storage.append([anEvent({ idempotencyKey: "order-1" })], tx);
+        assert.deepEqual(appended, [{ event: first, repeated: true }]);
+        await transaction.commit(tx);
+        assert.equal((await route()).events, 1);
+      },
+
+      "nobody else's publish waits for it, whatever it has published": async ({
+        storage,
+        transaction,
+        publish,
+        route,
+      }) => {
+        await publish({ idempotencyKey: "order-2" });
+        const tx = await transaction.begin();
+        await storage.append([anEvent(), anEvent({ idempotencyKey: "order-2" })], tx);
+        for (const idempotencyKey of [null, "order-1", "order-3"])
+          await publish({ idempotencyKey });
+        assert.equal((await route()).events, 4);
+        await transaction.commit(tx);
+        assert.equal((await route()).events, 1);
+      },
     },
     ["transaction", "concurrentWrites"],
   ),

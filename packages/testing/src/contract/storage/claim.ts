@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   admit,
   type Claim,
+  lapse,
   MAX_LAPSES,
   SUSPECT_LAPSES,
   type SubscriptionRecord,
@@ -12,11 +13,13 @@ import {
   aGate,
   again,
   aLane,
+  anOpenBreaker,
   LEASE,
   laws,
   MINUTE,
   NOW,
   newId,
+  planOf,
   type Stage,
   type StorageCase,
   stateOf,
@@ -48,7 +51,7 @@ export const claimCases: readonly StorageCase[] = [
           delivery: await delivery(id),
           event: events[0],
           subscription,
-          gates: [{ id: gate.id, name: gate.name, epoch: 0 }],
+          gates: [{ id: gate.id, name: gate.name, epoch: 0, calm: true }],
           leaseUntil: NOW + LEASE,
           startBy: null,
         },
@@ -149,6 +152,38 @@ export const claimCases: readonly StorageCase[] = [
       assert.deepEqual(idsOf((await claim({ now: NOW + 1, slots: 2 })).claims), ids);
     },
 
+    "what is routed while claims run is claimed, and nothing twice": async ({
+      storage,
+      other,
+      subscribe,
+      publish,
+    }) => {
+      const handles = [storage, other];
+      for (let lane = 0; lane < 3; lane += 1) await subscribe();
+      const rules = { admit, lapse: () => assert.fail("nothing has lapsed") };
+      const route = (handle: typeof storage): Promise<{ events: number }> =>
+        handle.route({ ...terms({ slots: 0 }), maxEvents: 2, maxDeliveries: 99 }, planOf("wait"));
+      const taken: string[] = [];
+      const take = async (handle: typeof storage): Promise<void> => {
+        const { claims } = await handle.claim(terms({ slots: 4, perLane: 2 }), rules);
+        taken.push(...idsOf(claims));
+      };
+      const twelveTimes = async (work: () => Promise<unknown>): Promise<void> => {
+        for (let turn = 0; turn < 12; turn += 1) await work();
+      };
+      await Promise.all([
+        twelveTimes(() => publish()),
+        ...handles.flatMap((handle) => [
+          twelveTimes(() => route(handle)),
+          twelveTimes(() => take(handle)),
+        ]),
+      ]);
+      while ((await route(storage)).events > 0);
+      await twelveTimes(() => take(storage));
+      assert.equal(taken.length, 3 * 12);
+      assert.equal(new Set(taken).size, 3 * 12);
+    },
+
     "the subscription is read at the claim": async ({ storage, owe, claimOne }) => {
       const { subscription } = await owe();
       const changed = { ...subscription, version: 2, configuration: { url: "new" } };
@@ -166,6 +201,30 @@ export const claimCases: readonly StorageCase[] = [
       assert.deepEqual(idsOf((await claim()).claims), ids);
     },
   }),
+
+  ...laws(
+    "claim",
+    {
+      "a lane that the host is changing keeps no other lane waiting": async ({
+        storage,
+        transaction,
+        owe,
+        claim,
+      }) => {
+        const held = await owe();
+        const { ids } = await owe();
+        const tx = await transaction.begin();
+        const changed = { ...held.subscription, version: 2 };
+        await storage.subscriptions.update(changed, aLane(), tx);
+        const first = idsOf((await claim()).claims);
+        assert.ok(first.includes(ids[0] ?? ""));
+        await transaction.commit(tx);
+        const second = idsOf((await claim()).claims);
+        assert.deepEqual([...first, ...second].sort(), [...held.ids, ...ids].sort());
+      },
+    },
+    ["transaction", "concurrentWrites"],
+  ),
 
   ...laws("claim through gates", {
     "a gate lets through what its limit allows, and says when to come again": async ({
@@ -207,7 +266,13 @@ export const claimCases: readonly StorageCase[] = [
     "a gate stands in the next claim as the rule left it": async ({ owe, claim }) => {
       const gate = aGate();
       await owe({ count: 2, lane: { gates: [gate] } });
-      const left = stateOf(gate, { tat: NOW * 1_000 + 7, pausedUntil: NOW - 1, epoch: 3 });
+      const left = stateOf(gate, {
+        tat: NOW * 1_000 + 7,
+        pausedUntil: NOW - 1,
+        epoch: 3,
+        throttles: 2,
+        breaker: anOpenBreaker(NOW - 1),
+      });
       const first = await claim(
         { slots: 1 },
         { admit: () => ({ count: 1, gates: [left], againAt: NOW, startBy: null }) },
@@ -224,7 +289,8 @@ export const claimCases: readonly StorageCase[] = [
         },
       );
       assert.deepEqual(seen, [left]);
-      assert.deepEqual(second.claims[0]?.gates, [{ id: gate.id, name: gate.name, epoch: 3 }]);
+      const { id, name } = gate;
+      assert.deepEqual(second.claims[0]?.gates, [{ id, name, epoch: 3, calm: false }]);
     },
 
     "what the rule leaves of a gate is kept, also where it let nothing through": async ({
@@ -338,6 +404,19 @@ export const claimCases: readonly StorageCase[] = [
       assert.equal((await claim()).nextDueAt, NOW + 5);
     },
 
+    "a lane waits for the earliest of what waits in it, whatever came last": async ({
+      owe,
+      claim,
+      settle,
+    }) => {
+      await owe({ count: 3 });
+      const { claims } = await claim();
+      for (const [index, minutes] of [3, 1, 2].entries()) {
+        await settle(claims[index] as Claim, again(NOW + minutes * MINUTE));
+      }
+      assert.equal((await claim()).nextDueAt, NOW + MINUTE);
+    },
+
     "at once if more is due than it took": async ({ owe, claim }) => {
       await owe({ count: 2 });
       const { nextDueAt } = await claim({ slots: 1 });
@@ -412,6 +491,40 @@ export const claimCases: readonly StorageCase[] = [
         [ended.status, ended.reason, ended.lapses, ended.completedAt],
         ["dead", `lapsed at ${NOW + LEASE + 1}`, 9, NOW + LEASE + 1],
       );
+    },
+
+    "its lane knows when it is due": async ({ owe, claim }) => {
+      const { ids } = await owe();
+      await claim();
+      const later = NOW + LEASE + MINUTE;
+      const { claims, nextDueAt } = await claim(
+        { now: NOW + LEASE + 1 },
+        { lapse: () => ({ status: "waiting", dueAt: later, lapses: 1 }) },
+      );
+      assert.deepEqual([claims, nextDueAt], [[], later]);
+      assert.deepEqual(idsOf((await claim({ now: later })).claims), ids);
+    },
+
+    "processes that find it at the same time count it once": async ({
+      storage,
+      other,
+      owe,
+      claim,
+    }) => {
+      const { ids } = await owe({ count: 5 });
+      await claim();
+      const results = await Promise.all(
+        [storage, other, storage, other].map((handle) =>
+          handle.claim(terms({ now: NOW + LEASE + 1 }), { admit, lapse }),
+        ),
+      );
+      const lapsed = results.flatMap((result) => result.lapsed);
+      assert.deepEqual(
+        lapsed.map(({ id, lapses }) => [id, lapses]).sort(),
+        ids.map((id) => [id, 1]),
+      );
+      results.push(await claim({ now: NOW + LEASE + 1 }));
+      assert.deepEqual(idsOf(results.flatMap(({ claims }) => claims)), ids);
     },
 
     "a delivery that always lapses is dead in the end": async ({ owe, claim, delivery }) => {

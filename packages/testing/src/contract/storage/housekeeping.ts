@@ -1,8 +1,27 @@
 import assert from "node:assert/strict";
-import { ACME, aLane, anEvent, delivered, laws, MINUTE, NOW, type StorageCase } from "./stage.ts";
+import {
+  ACME,
+  aGate,
+  aLane,
+  anEvent,
+  anOpenBreaker,
+  delivered,
+  laws,
+  MINUTE,
+  NOW,
+  newId,
+  planOf,
+  type StorageCase,
+  stateOf,
+  storedOf,
+  terms,
+} from "./stage.ts";
 
 const sweep = { now: NOW + MINUTE, expireBefore: 0, max: 99 };
 const prune = { before: NOW + MINUTE, max: 99 };
+
+/** What a backlog says of a storage where all is well. */
+const quiet = { queued: 0, failing: 0, gates: { paused: 0, open: 0 }, dispatchers: 0 };
 
 export const housekeepingCases: readonly StorageCase[] = [
   ...laws("sweep", {
@@ -34,17 +53,86 @@ export const housekeepingCases: readonly StorageCase[] = [
       assert.equal(await storage.sweep(sweep), 0);
     },
 
+    "what is routed while its subscription is deleted ends": async ({
+      storage,
+      other,
+      subscribe,
+      publish,
+      route,
+    }) => {
+      const records = [];
+      for (let index = 0; index < 4; index += 1) records.push(await subscribe());
+      for (let index = 0; index < 8; index += 1) await publish();
+      const request = { ...terms({ slots: 0 }), maxEvents: 1, maxDeliveries: 99 };
+      const routing = async (): Promise<void> => {
+        for (let turn = 0; turn < 8; turn += 1) await other.route(request, planOf("wait"));
+      };
+      await Promise.all([
+        routing(),
+        ...records.map((record) => storage.subscriptions.delete(record, NOW)),
+        storage.sweep(sweep),
+      ]);
+      await route();
+      while ((await storage.sweep(sweep)) > 0);
+      const { items } = await storage.history.deliveries({ organization: ACME, limit: 99 });
+      assert.deepEqual(
+        items.filter(({ status }) => status !== "canceled"),
+        [],
+      );
+      const empty = { unrouted: 0, inFlight: 0, waiting: [], parked: 0, ...quiet };
+      assert.deepEqual(await storage.backlog(NOW), empty);
+    },
+
     "parked deliveries that are too old end": async ({ storage, owe, delivery }) => {
       const off = { record: { enabled: false }, lane: { parked: true } };
       const old = await owe({ ...off, at: NOW });
       const young = await owe({ ...off, at: NOW + 1 });
-      const open = await owe({ at: NOW });
       assert.equal(await storage.sweep({ ...sweep, expireBefore: NOW + 1 }), 1);
       const ended = await delivery(old.ids[0] ?? "");
       assert.deepEqual([ended.status, ended.completedAt], ["dead", NOW + MINUTE]);
       assert.ok(ended.reason?.startsWith("expired"));
       assert.equal((await delivery(young.ids[0] ?? "")).status, "pending");
-      assert.equal((await delivery(open.ids[0] ?? "")).status, "pending");
+    },
+
+    "deliveries that have waited for too long end, whatever they wait for": async ({
+      storage,
+      owe,
+      claim,
+      claimOne,
+      settle,
+      delivery,
+    }) => {
+      const gate = aGate();
+      const held = await owe({ count: 2, lane: { gates: [gate] } });
+      const flight = await claimOne({ slots: 1 });
+      await settle(flight, {
+        next: { status: "waiting", dueAt: NOW + 9 * MINUTE, attempts: 1, reason: "refused" },
+        counted: true,
+        gates: [stateOf(gate, { breaker: anOpenBreaker(NOW + 9 * MINUTE) })],
+      });
+      const due = await owe();
+      const young = await owe({ at: NOW + 1, lane: { gates: [gate] } });
+      assert.equal(await storage.sweep({ ...sweep, expireBefore: NOW + 1 }), 3);
+      for (const id of [...held.ids, ...due.ids]) {
+        const ended = await delivery(id);
+        assert.deepEqual([ended.status, ended.completedAt], ["dead", NOW + MINUTE]);
+        assert.ok(ended.reason?.startsWith("expired"));
+      }
+      assert.equal((await delivery(flight.deliveryId)).attempts, 1);
+      assert.equal((await delivery(young.ids[0] ?? "")).status, "pending");
+      const { claims } = await claim({ now: NOW + 9 * MINUTE });
+      assert.deepEqual(
+        claims.map(({ deliveryId }) => deliveryId),
+        young.ids,
+      );
+    },
+
+    "what is in flight is never too old": async ({ storage, owe, claimOne, settle, delivery }) => {
+      await owe();
+      const flight = await claimOne();
+      assert.equal(await storage.sweep({ ...sweep, expireBefore: NOW + 1 }), 0);
+      assert.equal(await settle(flight, delivered), "settled");
+      assert.equal((await delivery(flight.deliveryId)).status, "delivered");
     },
 
     "it changes at most `max` rows, and fewer when it is done": async ({ storage, owe }) => {
@@ -124,6 +212,52 @@ export const housekeepingCases: readonly StorageCase[] = [
       assert.equal(await storage.prune(prune), 1);
     },
 
+    "one organization's events can go alone": async ({ storage, publish, route }) => {
+      const ours = await publish();
+      const theirs = await publish({ organization: "umbrella" });
+      await route();
+      assert.equal(await storage.prune({ ...prune, organization: "umbrella" }), 1);
+      assert.equal(await storage.history.event(theirs), null);
+      assert.deepEqual(await storage.history.event(ours), ours);
+    },
+
+    "an event that is delivered again at the same time stays, or is not delivered again": async ({
+      storage,
+      other,
+      owe,
+      claim,
+      settle,
+    }) => {
+      const { ids } = await owe({ count: 6 });
+      for (const flight of (await claim()).claims) await settle(flight, delivered);
+      const [answers] = await Promise.all([
+        Promise.all(
+          ids.map((id) => other.redeliver({ organization: ACME, id, newId: newId(), now: NOW })),
+        ),
+        storage.prune({ ...prune, max: 3 }),
+        storage.prune({ ...prune, max: 3 }),
+      ]);
+      const { claims } = await claim();
+      assert.equal(claims.length, answers.filter((answer) => answer === "created").length);
+      for (const { event } of claims) assert.deepEqual(await storage.history.event(event), event);
+    },
+
+    "an idempotency key is taken as long as its event is kept, and free then": async ({
+      storage,
+      publish,
+      route,
+    }) => {
+      const first = await publish({ idempotencyKey: "order-1" });
+      await route();
+      await storage.prune({ before: NOW, max: 9 });
+      const again = anEvent({ idempotencyKey: "order-1" });
+      assert.deepEqual(await storage.append([again]), [{ event: first, repeated: true }]);
+      assert.equal(await storage.prune(prune), 1);
+      assert.deepEqual(await storage.append([again]), [
+        { event: storedOf(again), repeated: false },
+      ]);
+    },
+
     "at most `max` events go": async ({ storage, publish, route }) => {
       for (let index = 0; index < 5; index += 1) await publish();
       await route();
@@ -161,7 +295,7 @@ export const housekeepingCases: readonly StorageCase[] = [
       claim,
       publish,
     }) => {
-      const empty = { unrouted: 0, inFlight: 0, waiting: [], parked: 0 };
+      const empty = { unrouted: 0, inFlight: 0, waiting: [], parked: 0, ...quiet };
       assert.deepEqual(await storage.backlog(NOW), empty);
       await owe({ count: 3, at: NOW });
       await claim({ slots: 1 });
@@ -170,7 +304,7 @@ export const housekeepingCases: readonly StorageCase[] = [
       await owe({ count: 1, record: { enabled: false }, lane: { parked: true } });
       await publish();
       const { waiting, ...rest } = await storage.backlog(NOW);
-      assert.deepEqual(rest, { unrouted: 1, inFlight: 1, parked: 1 });
+      assert.deepEqual(rest, { unrouted: 1, inFlight: 1, parked: 1, ...quiet });
       assert.deepEqual(
         waiting.toSorted((a, b) => b.count - a.count),
         [

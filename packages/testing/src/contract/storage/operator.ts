@@ -45,6 +45,25 @@ export const operatorCases: readonly StorageCase[] = [
       assert.equal((await delivery(made.id)).status, "pending");
     },
 
+    "nothing is added if it is sent again": async ({
+      storage,
+      subscribe,
+      claimOne,
+      settle,
+      claim,
+    }) => {
+      const record = await subscribe();
+      const event = storedOf(anEvent());
+      const made = aDelivery(event, record);
+      await storage.send(event, made);
+      assert.equal(await storage.send(event, made), true);
+      await settle(await claimOne(), delivered);
+      assert.equal(await storage.send(event, made), true);
+      assert.deepEqual((await claim()).claims, []);
+      const { items } = await storage.history.events({ organization: ACME, limit: 9 });
+      assert.equal(items.length, 1);
+    },
+
     "nothing is added for a subscription that the organization does not have": async ({
       storage,
       subscribe,
@@ -102,6 +121,23 @@ export const operatorCases: readonly StorageCase[] = [
         now: NOW + 9,
       });
       assert.equal((await claim()).nextDueAt, NOW + 9);
+    },
+
+    "nothing is added if it is asked for again with the same id": async ({
+      storage,
+      owe,
+      claim,
+      claimOne,
+      settle,
+    }) => {
+      const { ids } = await owe();
+      await settle(await claimOne(), delivered);
+      const request = { organization: ACME, id: ids[0] ?? "", newId: newId(), now: NOW };
+      assert.equal(await storage.redeliver(request), "created");
+      assert.equal(await storage.redeliver(request), "created");
+      await settle(await claimOne(), delivered);
+      assert.equal(await storage.redeliver(request), "created");
+      assert.deepEqual((await claim()).claims, []);
     },
 
     "a pending delivery is not repeated": async ({ storage, owe, claimOne }) => {

@@ -105,4 +105,17 @@ export const releaseCases: readonly StorageCase[] = laws("release", {
     await storage.release([flying, lapsed], NOW);
     assert.equal((await delivery(id)).status, "canceled");
   },
+
+  "a flight is given back though an older one of its delivery comes with it": async ({
+    storage,
+    owe,
+    claimOne,
+    delivery,
+  }) => {
+    const { ids } = await owe();
+    const lapsed = await claimOne();
+    const flying = await claimOne({ now: NOW + LEASE + 1 });
+    await storage.release([flying, lapsed], NOW + MINUTE);
+    assert.equal((await delivery(ids[0] ?? "")).dueAt, NOW + MINUTE);
+  },
 });

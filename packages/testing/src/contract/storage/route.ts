@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RouteInput } from "@posthorn/core";
+import { type Plan, putOffMs, type RouteInput } from "@posthorn/core";
 import {
   ACME,
   aDelivery,
@@ -54,7 +54,14 @@ export const routeCases: readonly StorageCase[] = laws("route", {
     const foreign = await subscribe({ organization: "umbrella" }, { keyId: "key-1" });
     await storage.subscriptions.delete(deleted, NOW);
     await publish();
-    const lane = { handlerType: "http", keyId: null, gateIds: [], parked: false, nextDueAt: null };
+    const lane = {
+      handlerType: "http",
+      keyId: null,
+      order: "none",
+      gateIds: [],
+      parked: false,
+      nextDueAt: null,
+    };
     await route({}, ({ candidates }) => {
       assert.deepEqual(candidates(ACME), [
         {
@@ -114,7 +121,14 @@ export const routeCases: readonly StorageCase[] = laws("route", {
 
   "an event is routed once": async ({ storage, owe, route }) => {
     await owe();
-    assert.deepEqual(await route(), { claims: [], unannounced: [], events: 0, deliveries: 0 });
+    assert.deepEqual(await route(), {
+      claims: [],
+      unannounced: [],
+      unroutable: null,
+      events: 0,
+      left: 0,
+      deliveries: 0,
+    });
     const { items } = await storage.history.deliveries({ organization: ACME, limit: 10 });
     assert.equal(items.length, 1);
   },
@@ -145,7 +159,30 @@ export const routeCases: readonly StorageCase[] = laws("route", {
     assert.equal(new Set(started).size, 20);
   },
 
-  "a plan that throws leaves everything unrouted": async ({
+  "an event that cannot be routed is put off, and keeps no other waiting": async ({
+    storage,
+    subscribe,
+    publish,
+    route,
+  }) => {
+    await subscribe();
+    const events = [await publish(), await publish({ payload: "bad" }), await publish()];
+    const failure = new Error("the plan failed");
+    const fail: Plan = (input) => {
+      if (input.events.some(({ event }) => event.payload === "bad")) throw failure;
+      return planOf("wait")(input);
+    };
+    const results = [await route({}, fail), await route({}, fail), await route({}, fail)];
+    assert.deepEqual(
+      results.map(({ unroutable }) => unroutable),
+      [null, { eventId: events[1]?.id, error: failure }, null],
+    );
+    assert.equal((await route({}, fail)).events, 0);
+    const { items } = await storage.history.deliveries({ organization: ACME, limit: 9 });
+    assert.deepEqual(items.map(({ eventId }) => eventId).sort(), [events[0]?.id, events[2]?.id]);
+  },
+
+  "an event that was put off rests, longer each time, and is routed when it can be": async ({
     storage,
     subscribe,
     publish,
@@ -153,18 +190,19 @@ export const routeCases: readonly StorageCase[] = laws("route", {
   }) => {
     await subscribe();
     await publish();
-    const failure = new Error("the plan failed");
-    await assert.rejects(
-      route({}, () => {
-        throw failure;
-      }),
-      failure,
-    );
-    assert.deepEqual(
-      (await storage.history.deliveries({ organization: ACME, limit: 1 })).items,
-      [],
-    );
-    assert.equal((await route()).deliveries, 1);
+    const fail = (): never => {
+      throw new Error("the plan failed");
+    };
+    let now = NOW;
+    for (const tries of [0, 1, 2]) {
+      assert.notEqual((await route({ now }, fail)).unroutable, null);
+      now += putOffMs(tries);
+      assert.equal((await route({ now: now - 1 })).events, 0);
+    }
+    assert.ok(putOffMs(2) > putOffMs(1));
+    assert.equal((await storage.backlog(now)).unrouted, 1);
+    assert.equal((await route({ now })).deliveries, 1);
+    assert.equal((await storage.backlog(now)).unrouted, 0);
   },
 
   "at most as many events as the request says are routed": async ({ publish, route }) => {
@@ -264,7 +302,7 @@ export const routeCases: readonly StorageCase[] = laws("route", {
       delivery: await delivery(first.deliveryId),
       event,
       subscription,
-      gates: [{ id: gate.id, name: gate.name, epoch: 0 }],
+      gates: [{ id: gate.id, name: gate.name, epoch: 0, calm: true }],
       leaseUntil: NOW + LEASE,
       startBy: null,
     });

@@ -176,6 +176,7 @@ export const settleCases: readonly StorageCase[] = [
         delivery: await delivery(flight.deliveryId),
         subscription: changed,
         gates: [stateOf(gate, { epoch: 4 })],
+        order: "none",
       };
       assert.notEqual(sibling.subscription.id, subscription.id);
       const seen: SettleState[] = [];
@@ -350,6 +351,69 @@ export const settleCases: readonly StorageCase[] = [
       assert.equal((await attempts(flight.deliveryId)).length, 1);
     },
 
+    "of a settlement and a lapse at the same time one ends the flight": async ({
+      other,
+      owe,
+      claim,
+      delivery,
+    }) => {
+      await owe({ count: 6 });
+      const { claims } = await claim();
+      const [results, { lapsed }] = await Promise.all([
+        Promise.all(
+          claims.map((flight) =>
+            other.settle([settlementOf(flight)], () => ({
+              next: { status: "delivered", attempts: 1 },
+              counted: true,
+            })),
+          ),
+        ),
+        claim({ now: NOW + LEASE + 1, slots: 0 }),
+      ]);
+      for (const [index, { deliveryId }] of claims.entries()) {
+        const isLapsed = lapsed.some(({ id }) => id === deliveryId);
+        assert.deepEqual(results[index], [isLapsed ? "late" : "settled"]);
+        const { status, attempts, lapses } = await delivery(deliveryId);
+        assert.deepEqual(
+          [status, attempts, lapses],
+          isLapsed ? ["pending", 0, 1] : ["delivered", 1, 0],
+        );
+      }
+    },
+
+    "of a settlement and a cancellation at the same time one ends the delivery": async ({
+      storage,
+      other,
+      owe,
+      claim,
+      delivery,
+    }) => {
+      await owe({ count: 6 });
+      const { claims } = await claim();
+      const [results, answers] = await Promise.all([
+        Promise.all(
+          claims.map((flight) =>
+            other.settle([settlementOf(flight)], () => ({
+              next: { status: "delivered", attempts: 1 },
+              counted: true,
+            })),
+          ),
+        ),
+        Promise.all(
+          claims.map(({ deliveryId }) =>
+            storage.cancel({ organization: ACME, deliveryId, reason: "no", now: NOW }),
+          ),
+        ),
+      ]);
+      for (const [index, { deliveryId }] of claims.entries()) {
+        const { status, attempts } = await delivery(deliveryId);
+        assert.deepEqual(
+          [results[index], answers[index], attempts],
+          status === "canceled" ? [["late"], "canceled", 0] : [["settled"], "not_pending", 1],
+        );
+      }
+    },
+
     "a flight whose lease is over can be settled until it lapses": async ({
       owe,
       claim,
@@ -451,7 +515,13 @@ export const settleCases: readonly StorageCase[] = [
       await owe({ lane: { gates: [gate] } });
       const flight = await claimOne();
       await owe({ lane: { gates: [gate] } });
-      const left = stateOf(gate, { pausedUntil: NOW + MINUTE, epoch: 1, tat: 5 });
+      const left = stateOf(gate, {
+        pausedUntil: NOW + MINUTE,
+        epoch: 1,
+        tat: 5,
+        throttles: 3,
+        breaker: { state: "watching", inARow: 2, since: NOW, seen: 5, failed: 4 },
+      });
       await settle(flight, { ...waiting(NOW + 5 * MINUTE), gates: [left] });
       const seen: unknown[] = [];
       await claim(
@@ -482,6 +552,26 @@ export const settleCases: readonly StorageCase[] = [
       assert.deepEqual([...epochs.values()].sort(), [0, 1, 2]);
       const again = await claim();
       assert.equal(again.claims[0]?.gates[0]?.epoch, 3);
+    },
+
+    "settlements of two processes see each other's gates": async ({
+      storage,
+      other,
+      owe,
+      claim,
+    }) => {
+      const gate = aGate();
+      await owe({ count: 8, lane: { gates: [gate] } });
+      const { claims } = await claim();
+      await Promise.all(
+        claims.map((flight, index) =>
+          (index % 2 === 0 ? storage : other).settle([settlementOf(flight)], (_, { gates }) => ({
+            ...waiting(NOW),
+            gates: gates.map((state) => ({ ...state, epoch: state.epoch + 1 })),
+          })),
+        ),
+      );
+      assert.equal((await claim()).claims[0]?.gates[0]?.epoch, 8);
     },
 
     "findings are kept with the subscription, and raise no version": async ({

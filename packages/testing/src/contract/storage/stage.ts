@@ -2,6 +2,7 @@ import {
   type Admission,
   type Attempt,
   admit,
+  type BreakerState,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
@@ -14,8 +15,10 @@ import {
   lapse,
   type NewDelivery,
   type NewEvent,
+  type Open,
   type Plan,
   planDeliveries,
+  queueOf,
   type RouteRequest,
   type RouteResult,
   type SettleChange,
@@ -61,14 +64,21 @@ export interface Stage {
   /** A subscription with `count` deliveries that wait, due at `at`. */
   owe(given?: Owing): Promise<Owed>;
   /** Nothing starts at once, unless slots are given. */
-  route(request?: Partial<RouteRequest>, plan?: Plan): Promise<RouteResult>;
-  claim(request?: Partial<ClaimRequest>, rules?: Partial<ClaimRules>): Promise<ClaimResult>;
+  route(request?: Partial<RouteRequest>, plan?: Plan, handle?: Handle): Promise<RouteResult>;
+  claim(
+    request?: Partial<ClaimRequest>,
+    rules?: Partial<ClaimRules>,
+    handle?: Handle,
+  ): Promise<ClaimResult>;
   /** The only claim of a delivery that waits alone. */
   claimOne(request?: Partial<ClaimRequest>): Promise<Claim>;
   settle(claim: Claim, change: Change, attempt?: Partial<Attempt>): Promise<SettleResult>;
   delivery(id: string, organization?: string): Promise<Delivery>;
   attempts(id: string): Promise<readonly Attempt[]>;
 }
+
+/** The storage on which to call; by default `storage`. */
+type Handle = Storage<unknown>;
 
 interface Owing {
   readonly count?: number;
@@ -109,6 +119,7 @@ export const anEvent = (given: Partial<NewEvent> = {}): NewEvent => ({
   actor: null,
   trace: null,
   payload: '{"n":1}',
+  orderingKey: null,
   idempotencyKey: null,
   announced: true,
   ...given,
@@ -128,12 +139,14 @@ export const aSubscription = (given: Partial<SubscriptionRecord> = {}): Subscrip
   type: "http",
   configuration: {},
   secrets: {},
+  order: "none",
   enabled: true,
   disabledReason: null,
   status: "unverified",
   statusDetail: null,
   statusCheckedAt: null,
   state: null,
+  failing: null,
   idempotencyKey: null,
   fingerprint: null,
   version: 1,
@@ -146,6 +159,7 @@ export const aLane = (given: Partial<LaneDefinition> = {}): LaneDefinition => ({
   gates: [],
   keyId: null,
   gateKeyId: null,
+  order: "none",
   parked: false,
   ...given,
 });
@@ -202,6 +216,7 @@ export const planOf =
     deliveries: events.flatMap(({ event }) =>
       candidates(event.organization).map(({ subscription }) => ({
         ...aDelivery(event, subscription, request.now),
+        queue: queueOf(event),
         state,
       })),
     ),
@@ -244,6 +259,16 @@ export const terms = (given: Partial<ClaimRequest> = {}): ClaimRequest => ({
 
 export const stateOf = (gate: GateDefinition, given: Partial<GateState> = {}): GateState => ({
   ...freshGate(gate),
+  ...given,
+});
+
+export const anOpenBreaker = (until: number, given: Partial<Open> = {}): BreakerState => ({
+  state: "open",
+  until,
+  times: 1,
+  width: 1,
+  out: 0,
+  outUntil: 0,
   ...given,
 });
 
@@ -293,13 +318,17 @@ function stageOf(
     await storage.subscriptions.create(record, aLane(lane));
     return record;
   };
-  const route: Stage["route"] = (request, plan = (input) => planDeliveries(input, newId)) =>
-    storage.route(
+  const route: Stage["route"] = (
+    request,
+    plan = (input) => planDeliveries(input, newId),
+    handle = storage,
+  ) =>
+    handle.route(
       { ...terms({ slots: 0 }), maxEvents: 1_000, maxDeliveries: 5_000, ...request },
       plan,
     );
-  const claim: Stage["claim"] = (request, rules) =>
-    storage.claim(terms(request), { admit, lapse, ...rules });
+  const claim: Stage["claim"] = (request, rules, handle = storage) =>
+    handle.claim(terms(request), { admit, lapse, ...rules });
 
   return {
     storage,

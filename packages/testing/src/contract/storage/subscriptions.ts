@@ -360,4 +360,35 @@ export const subscriptionCases: readonly StorageCase[] = [
     },
     ["transaction"],
   ),
+
+  ...laws(
+    "subscriptions in a transaction",
+    {
+      "nobody else's changes wait for it": async ({ storage, transaction, subscribe }) => {
+        const { subscriptions } = storage;
+        const [changing, leaving, another, third] = [
+          await subscribe(),
+          await subscribe(),
+          await subscribe(),
+          await subscribe(),
+        ];
+        const tx = await transaction.begin();
+        await subscriptions.create(aSubscription({ idempotencyKey: "key-2" }), aLane(), tx);
+        await subscriptions.update({ ...changing, version: 2 }, aLane(), tx);
+        await subscriptions.delete(leaving, NOW, tx);
+        for (const idempotencyKey of [null, "key-1", "key-3"]) {
+          assert.equal(
+            await subscriptions.create(aSubscription({ idempotencyKey }), aLane()),
+            null,
+          );
+        }
+        assert.equal(await subscriptions.update({ ...another, version: 2 }, aLane()), true);
+        assert.equal(await subscriptions.delete(third, NOW), true);
+        await transaction.commit(tx);
+        const { items } = await subscriptions.list({ organization: ACME, limit: 9 });
+        assert.equal(items.length, 6);
+      },
+    },
+    ["transaction", "concurrentWrites"],
+  ),
 ];

@@ -1,0 +1,217 @@
+import { createEventBus, delivered, type Outcome, type Storage } from "@posthorn/core";
+import { memoryStorage } from "@posthorn/storage-memory";
+import { virtualSystem } from "@posthorn/testing";
+import { describe, expect, it } from "vitest";
+import { catalog, probe, type Reply } from "./probe.ts";
+
+const acme = { organization: "acme" } as const;
+
+/** Lets everything that can happen without time passing happen. */
+const settle = async (): Promise<void> => {
+  for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+interface Given {
+  readonly reply?: Reply;
+  readonly concurrency?: number;
+  readonly limit?: { readonly limit: number; readonly perMs: number };
+  /** Comes between the dispatcher and its storage. */
+  between?(sound: Storage): Partial<Storage>;
+}
+
+async function setup({ reply, concurrency = 50, limit, between }: Given) {
+  const system = virtualSystem();
+  const sound = memoryStorage();
+  const { handler, sent } = probe({
+    now: system.now,
+    ...(reply && { reply }),
+    ...(limit && { limit }),
+  });
+  const storage = { ...sound, ...between?.(sound) };
+  const bus = createEventBus({ catalog, handlers: [handler], storage, system, concurrency });
+  await bus.subscriptions.create({
+    ...acme,
+    name: "n",
+    eventTypes: ["*"],
+    type: "probe",
+    configuration: { to: "a" },
+  });
+  const begun = system.now();
+  return {
+    system,
+    bus,
+    sent: () => sent.map(({ at, attempt }) => [at - begun, attempt]),
+    publish: () => bus.publish("project_created", { name: "x" }, acme),
+    pass: async (ms: number): Promise<void> => {
+      const target = system.now() + ms;
+      await settle();
+      for (let next = system.nextWakeAt; next !== null && next <= target; ) {
+        system.moveTo(next);
+        await settle();
+        next = system.nextWakeAt;
+      }
+      system.moveTo(target);
+      await settle();
+    },
+  };
+}
+
+describe("a flight", () => {
+  it("is asked for only where a slot is free, and not more than 5,000 deliveries are made at once", async () => {
+    const waiting: ((outcome: Outcome) => void)[] = [];
+    const asked: { readonly slots: number; readonly most: number; readonly free: number }[] = [];
+    const free = (): number => 4 - waiting.length;
+    const { bus, publish } = await setup({
+      concurrency: 4,
+      reply: () => new Promise((resolve) => waiting.push(resolve)),
+      between: (sound) => ({
+        route: (request, plan) => {
+          asked.push({ slots: request.slots, most: request.maxDeliveries, free: free() });
+          return sound.route(request, plan);
+        },
+        claim: (request, rules) => {
+          asked.push({ slots: request.slots, most: request.perLane, free: free() });
+          return sound.claim(request, rules);
+        },
+      }),
+    });
+    bus.start();
+    for (let index = 0; index < 12; index += 1) {
+      await publish();
+      await settle();
+      if (index % 3 === 2) waiting.shift()?.(delivered());
+    }
+    while (waiting.length > 0) {
+      waiting.shift()?.(delivered());
+      await settle();
+    }
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked.filter(({ slots, free }) => slots > free)).toEqual([]);
+    expect(Math.max(...asked.map(({ most }) => most))).toBe(5_000);
+    await bus.stop();
+  });
+
+  it("is not begun when its lease may end before its handler does, and nothing of it is spent", async () => {
+    const { bus, sent, publish, pass, system } = await setup({
+      between: (sound) => ({
+        route: afterwards(sound.route, () => system.moveTo(system.now() + 50_000)),
+      }),
+    });
+    bus.start();
+    await publish();
+    await pass(100);
+    expect(sent()).toEqual([[50_000, 1]]);
+    await bus.stop();
+  });
+
+  it("behind a limit is not begun 250 ms after it was let through, and its room stays spent", async () => {
+    const { bus, sent, publish, pass, system } = await setup({
+      limit: { limit: 1, perMs: 10_000 },
+      between: (sound) => ({
+        claim: afterwards(sound.claim, () => system.moveTo(system.now() + 251)),
+      }),
+    });
+    bus.start();
+    await publish();
+    await pass(20_000);
+    expect(sent()).toEqual([[10_000, 1]]);
+    await bus.stop();
+  });
+
+  it("behind a limit is begun where 250 ms have not passed", async () => {
+    const { bus, sent, publish, pass, system } = await setup({
+      limit: { limit: 1, perMs: 10_000 },
+      between: (sound) => ({
+        claim: afterwards(sound.claim, () => system.moveTo(system.now() + 250)),
+      }),
+    });
+    bus.start();
+    await publish();
+    await pass(20_000);
+    expect(sent()).toEqual([[250, 1]]);
+    await bus.stop();
+  });
+
+  /** Something happens, once, before the dispatcher hears of claims. */
+  function afterwards<
+    Args extends unknown[],
+    Result extends { readonly claims: readonly unknown[] },
+  >(
+    verb: (...args: Args) => Promise<Result>,
+    happens: () => void,
+  ): (...args: Args) => Promise<Result> {
+    let isDone = false;
+    return async (...args) => {
+      const result = await verb(...args);
+      if (!isDone && result.claims.length > 0) {
+        isDone = true;
+        happens();
+      }
+      return result;
+    };
+  }
+});
+
+describe("a look", () => {
+  const looking = (looks: () => void) => (sound: Storage) => ({
+    append: (events: Parameters<Storage["append"]>[0]) => sound.append(events),
+    route: (...given: Parameters<Storage["route"]>) => {
+      looks();
+      return sound.route(...given);
+    },
+  });
+
+  it("is taken 5, 20, 80 and 320 ms after a publish in the host's transaction", async () => {
+    const looks: number[] = [];
+    const { bus, pass, system } = await setup({ between: looking(() => looks.push(system.now())) });
+    bus.start();
+    await pass(900);
+    const published = system.now();
+    looks.length = 0;
+    await bus.publish("project_created", { name: "x" }, { ...acme, tx: {} as never });
+    await pass(321);
+    const after = new Set(looks.map((at) => at - published));
+    for (const ms of [5, 20, 80, 320]) expect(after).toContain(ms);
+    await bus.stop();
+  });
+
+  it("is taken once a second though nothing happens, and at once when woken", async () => {
+    let looks = 0;
+    const { bus, pass } = await setup({ between: looking(() => (looks += 1)) });
+    bus.start();
+    await pass(100);
+    looks = 0;
+    await pass(10_000);
+    expect(looks).toBe(10);
+    bus.wake();
+    await settle();
+    expect(looks).toBe(11);
+    await bus.stop();
+  });
+
+  it("is taken again a moment later, not at once, while others hold what is due", async () => {
+    let looks = 0;
+    const held = { claims: [], suspects: false, lapsed: [] };
+    const { bus, pass, system } = await setup({
+      between: (sound) => ({
+        ...looking(() => (looks += 1))(sound),
+        claim: async ({ now }) => ({ ...held, nextDueAt: now }),
+      }),
+    });
+    bus.start();
+    await pass(1_000);
+    expect(looks).toBeGreaterThan(10);
+    expect(looks).toBeLessThan(100);
+    expect(system.nextWakeAt).not.toBeNull();
+    await bus.stop();
+  });
+
+  it("is taken as soon as a limit lets the next through, a hundred times a second", async () => {
+    const { bus, sent, publish, pass } = await setup({ limit: { limit: 100, perMs: 1_000 } });
+    for (let index = 0; index < 50; index += 1) await publish();
+    bus.start();
+    await pass(1_000);
+    expect(sent().at(-1)).toEqual([490, 1]);
+    await bus.stop();
+  });
+});
