@@ -1,0 +1,200 @@
+import type { Row, Script } from "./script.ts";
+
+/** MySQL stands for MariaDB too. */
+export type DialectName = "sqlite" | "postgres" | "mysql";
+
+export type TableName =
+  | "events"
+  | "unrouted"
+  | "lanes"
+  | "gates"
+  | "deliveries"
+  | "attempts"
+  | "subscriptions"
+  | "replays"
+  | "dispatchers"
+  | "migrations";
+
+/** Columns of rows that go along with a statement; a `key` is compared byte for byte. */
+export type Columns = { readonly [column: string]: "key" | "text" | "int" };
+
+/**
+ * What differs between databases. Statements are written once, out of these parts; their texts are
+ * constant, so that each is prepared once, whatever the number of rows that go along with it.
+ */
+export interface Dialect {
+  readonly name: DialectName;
+
+  /** The table's name, qualified and quoted. */
+  table(name: TableName): string;
+
+  /** The table, for a `from`, to be read by one of its indexes, where planners can be told so. */
+  by(table: TableName, index: string): string;
+
+  /**
+   * Rows that go along with the statement, for its `from`: one parameter, made by `sent`. The
+   * column `nr` has their order.
+   */
+  rows(alias: string, columns: Columns): string;
+
+  /** Joins what went along (on the left) with a table; no planner may turn it round. */
+  readonly join: string;
+
+  /**
+   * The same, where each row is looked up by the primary key, or by the index given: no planner may
+   * read all of a small table instead, and lock what it reads.
+   */
+  lookUp(table: TableName, alias: string, index?: string): string;
+
+  /** Changes the rows of a table (`t`) that match rows that go along (`r`). */
+  update(change: {
+    readonly table: TableName;
+    readonly rows: Columns;
+    readonly set: { readonly [column: string]: string };
+    readonly where: string;
+  }): string;
+
+  /** Inserts rows that go along, in their order unless another is given. */
+  insert(change: {
+    readonly table: TableName;
+    readonly rows: Columns;
+    /** The key, and what changes if it is there already. Absent: any conflict leaves the row out. */
+    readonly onConflict?: { readonly key: string; readonly update: readonly string[] };
+    readonly order?: string;
+  }): string;
+
+  /** Deletes the rows of a table whose key goes along, by `sentKeys`. */
+  remove(table: TableName, key: string, type: Columns[string]): string;
+
+  /** The greater of two values, neither of them null. */
+  greatest(first: string, second: string): string;
+
+  /**
+   * Whether a delivery (`d`) waits in a lane, as the index on what waits knows it, in the order
+   * `d.due_at, d.id`; suspects are found elsewhere.
+   */
+  waitsIn(lane: string): string;
+
+  /**
+   * Selects from the lanes (`l`) that are like this, lane by lane, and what waits in them (`d`).
+   * No planner may begin with all that waits anywhere.
+   */
+  waiting(columns: string, where: string): string;
+
+  /** The same with what is queued in them, by ordering key and position. */
+  queued(columns: string, where: string): string;
+
+  /** The order of ids as the indexes of the history have it, which no other index has. */
+  readonly newestFirst: string;
+  readonly oldestFirst: string;
+
+  /**
+   * One parameter whose value the planner does not know: it has one plan for all values, and not
+   * one that is good for most and reads a million rows for the others.
+   */
+  given(type: "key" | "int"): string;
+
+  /** After a select: locks its rows, and waits for others' locks. */
+  readonly forUpdate: string;
+  /** After a select: locks its rows, and leaves out those that others have locked. */
+  readonly skipLocked: string;
+  /** After a select: sees what is committed, whatever the isolation, and keeps it from changing. */
+  readonly forShare: string;
+
+  /**
+   * Locks, of the lanes of one ability that are due at `now`, the first `most` of those that nobody
+   * else has locked. Of the others nothing stays locked, not even an entry of an index.
+   */
+  lockDue(handlerType: string, keyId: string, now: number, most: number): Script<readonly Row[]>;
+
+  /**
+   * Selects, of the lanes of one ability in which something waits, those of the organizations after
+   * one: organization by organization, each one's earliest first. Nothing is locked.
+   */
+  readonly lanesAfter: string;
+
+  /** For each of these lanes: the first `most` deliveries that wait in it and are due at `now`. */
+  dueOfEach(lanes: readonly string[], now: number, most: number): Script<readonly Row[]>;
+
+  /** The same of those that were not tried yet. */
+  firstsOfEach(lanes: readonly string[], now: number, most: number): Script<readonly Row[]>;
+
+  readonly appending: Appending;
+
+  /** Selects the database's time (`now`, epoch milliseconds); null where it is this computer's. */
+  readonly clock: string | null;
+}
+
+/**
+ * Inserts events and, in the order given, their markers; answers the ids of those that were not
+ * there yet. Idempotency keys are taken in their own order, so that no two appends wait for each
+ * other.
+ */
+type Appending = (events: readonly SentRow[]) => Script<ReadonlySet<string>>;
+
+/** A row that goes along with a statement. */
+export type SentRow = { readonly [column: string]: string | number | null };
+
+export const EVENT_COLUMNS: Columns = {
+  id: "key",
+  organization: "key",
+  type: "key",
+  occurred_at: "int",
+  published_at: "int",
+  actor: "text",
+  trace: "text",
+  payload: "text",
+  ordering_key: "key",
+  idempotency_key: "key",
+  announced: "int",
+};
+
+export const MARKER_COLUMNS: Columns = { event_id: "key", organization: "key" };
+
+/** The markers of events that were not there yet, in the order in which they were given. */
+export function markerRows(
+  events: readonly SentRow[],
+  fresh: ReadonlySet<string>,
+): readonly SentRow[] {
+  return events
+    .filter(({ id }) => fresh.has(String(id)))
+    .map(({ id = null, organization = null }) => ({ event_id: id, organization }));
+}
+
+/** The parameter for rows that go along with a statement. */
+export const sent = (rows: readonly SentRow[]): string => JSON.stringify(rows);
+
+/** In which order events are inserted, whatever the order in which they are routed. */
+export const KEY_ORDER = "r.idempotency_key, r.organization, r.nr";
+
+/** Lanes of an ability that are due. */
+export const DUE_LANES =
+  "handler_type = ? and key_id = ? and next_due_at is not null and next_due_at <= ? order by next_due_at, served_at";
+
+/** Lanes of an ability in which something waits, by organization. */
+export const LANES_AFTER =
+  "handler_type = ? and key_id = ? and next_due_at is not null and organization > ? order by organization, next_due_at, served_at";
+
+/** A condition to test, and not to look up in an index: others find fewer rows. */
+export const tested = (condition: string): string =>
+  `case when ${condition} then true else false end`;
+
+/** `waitsIn`, where an index can be on some rows only. */
+export const waitsIn = (lane: string): string =>
+  `d.subscription_id = ${lane} and d.due_at is not null and d.ask_at is null`;
+
+/** Whether it was not tried yet, as an index knows it. */
+export const IS_FIRST = "d.attempts = 0 and d.throttles = 0";
+
+export const listOf = (columns: Columns, alias?: string): string =>
+  Object.keys(columns)
+    .map((column) => (alias === undefined ? column : `${alias}.${column}`))
+    .join(", ");
+
+/** Whether a delivery (`d`) is queued in a lane, as the index of queues knows it. */
+export const queuedIn = (lane: string): string =>
+  `d.subscription_id = ${lane} and d.ordering_key is not null and d.position is not null`;
+
+/** The parameter for `Dialect.remove`. */
+export const sentKeys = (keys: readonly (string | number)[]): string =>
+  sent(keys.map((sent_key) => ({ sent_key })));

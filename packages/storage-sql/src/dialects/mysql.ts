@@ -1,0 +1,134 @@
+import { randomInt } from "node:crypto";
+import {
+  type Columns,
+  type Dialect,
+  DUE_LANES,
+  EVENT_COLUMNS,
+  KEY_ORDER,
+  listOf,
+  MARKER_COLUMNS,
+  markerRows,
+  queuedIn,
+  type SentRow,
+  sent,
+  type TableName,
+} from "../dialect.ts";
+import { change, rowsOf, type Script } from "../script.ts";
+import { assigned } from "./sqlite.ts";
+
+const TYPES: { readonly [type in Columns[string]]: string } = {
+  key: "varbinary(1024)",
+  text: "longtext",
+  int: "bigint",
+};
+
+/** How many processes that claim at once each find lanes that the others have not locked. */
+const MOST_IN_THE_WAY = 4;
+
+const KEYS: Columns = { id: "key", organization: "key", idempotency_key: "key" };
+
+/** MySQL 8 and MariaDB 10.6 or newer, which have JSON_TABLE and SKIP LOCKED. */
+export function mysqlDialect(
+  table: (name: TableName) => string,
+  index: (table: TableName, suffix: string) => string,
+): Dialect {
+  const rows: Dialect["rows"] = (alias, columns) => {
+    const picked = Object.entries(columns).map(
+      ([column, type]) => `${column} ${TYPES[type]} path '$.${column}'`,
+    );
+    return `json_table(?, '$[*]' columns (nr for ordinality, ${picked.join(", ")})) as ${alias}`;
+  };
+  const lookUp: Dialect["lookUp"] = (name, alias, suffix) => {
+    const used = suffix === undefined ? "primary" : index(name, suffix);
+    return `straight_join ${table(name)} ${alias} force index (${used})`;
+  };
+  const insert: Dialect["insert"] = ({
+    table: name,
+    rows: columns,
+    onConflict,
+    order = "r.nr",
+  }) => {
+    const [first = ""] = Object.keys(columns);
+    const changes = onConflict?.update.map((column) => `${column} = r.${column}`);
+    return `insert into ${table(name)} (${listOf(columns)}) select ${listOf(columns, "r")} from ${rows("r", columns)} order by ${order} on duplicate key update ${changes?.join(", ") ?? `${first} = ${table(name)}.${first}`}`;
+  };
+  const events = insert({
+    table: "events",
+    rows: { ...EVENT_COLUMNS, append_id: "int" },
+    order: KEY_ORDER,
+  });
+  const used = `select r.id from ${rows("r", KEYS)} ${lookUp("events", "e", "idempotency")} on e.organization = r.organization and e.idempotency_key = r.idempotency_key`;
+  const mine = `select e.id from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id and e.append_id = ? order by r.nr`;
+  const markers = insert({ table: "unrouted", rows: MARKER_COLUMNS });
+  const waitsIn: Dialect["waitsIn"] = (lane) => `d.waiting_in = ${lane}`;
+  // Locked by the index, the entries of lanes that are skipped would stay locked.
+  const dueLanes = `select l.* from (select subscription_id from ${table("lanes")} where ${DUE_LANES} limit ?) as due ${lookUp("lanes", "l")} on l.subscription_id = due.subscription_id where l.next_due_at <= ? limit ? for update skip locked`;
+  const dueOf = `(select * from ${table("deliveries")} d where ${waitsIn("?")} and d.due_at <= ? order by d.due_at, d.id limit ?)`;
+  const firstsOf = `(select * from ${table("deliveries")} d where d.first_in = ? and d.due_at <= ? order by d.due_at, d.id limit ?)`;
+  const ofEach = (branch: string): Dialect["dueOfEach"] =>
+    function* (lanes, now, most) {
+      const branches = 2 ** Math.ceil(Math.log2(lanes.length));
+      const text = Array.from({ length: branches }, () => branch).join(" union all ");
+      const padded = Array.from({ length: branches }, (_, index) => lanes[index] ?? "");
+      return yield* rowsOf(text, ...padded.flatMap((lane) => [lane, now, most]));
+    };
+
+  /**
+   * Events whose idempotency key nobody has used, as far as can be seen without a lock: an insert
+   * that meets a used one locks the place before it as well, for as long as its transaction.
+   */
+  function* unused(given: readonly SentRow[]): Script<readonly SentRow[]> {
+    const keyed = given.filter(({ idempotency_key: key }) => typeof key === "string");
+    if (keyed.length === 0) return given;
+    const asked = keyed.map(({ id = null, organization = null, idempotency_key = null }) => ({
+      id,
+      organization,
+      idempotency_key,
+    }));
+    const found = new Set((yield* rowsOf(used, sent(asked))).map(({ id }) => String(id)));
+    return given.filter(({ id }) => !found.has(String(id)));
+  }
+
+  return {
+    name: "mysql",
+    table,
+    by: (name, suffix) => `${table(name)} force index (${index(name, suffix)})`,
+    rows,
+    join: "straight_join",
+    lookUp,
+    update: ({ table: name, rows: columns, set, where }) =>
+      `update ${rows("r", columns)} ${lookUp(name, "t")} on ${where} set ${assigned(set, "t.")}`,
+    insert,
+    remove: (name, key, type) =>
+      `delete t from ${rows("r", { sent_key: type })} ${lookUp(name, "t")} on t.${key} = r.sent_key`,
+    greatest: (first, second) => `greatest(${first}, ${second})`,
+    waitsIn,
+    waiting: (columns, where) =>
+      `select ${columns} from ${table("lanes")} l straight_join ${table("deliveries")} d on ${waitsIn("l.subscription_id")} where ${where}`,
+    queued: (columns, where) =>
+      `select ${columns} from ${table("lanes")} l straight_join ${table("deliveries")} d force index (${index("deliveries", "queues")}) on ${queuedIn("l.subscription_id")} where ${where}`,
+    newestFirst: "desc",
+    oldestFirst: "asc",
+    given: () => "?",
+    forUpdate: " for update",
+    skipLocked: " for update skip locked",
+    forShare: " lock in share mode",
+    lockDue: (handlerType, keyId, now, most) =>
+      rowsOf(dueLanes, handlerType, keyId, now, MOST_IN_THE_WAY * most, now, most),
+    // Other entries of the index are of lanes in which nothing waits, thousands of them.
+    lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} force index (${index("lanes", "turns")}) where handler_type = ? and key_id = ? and waiting_for > ? order by waiting_for, next_due_at, served_at limit ?`,
+    dueOfEach: ofEach(dueOf),
+    firstsOfEach: ofEach(firstsOf),
+    appending: function* (given) {
+      const candidates = yield* unused(given);
+      if (candidates.length === 0) return new Set();
+      const append_id = randomInt(2 ** 47);
+      yield* change(events, sent(candidates.map((event) => ({ ...event, append_id }))));
+      const ids = yield* rowsOf(mine, sent(candidates.map(({ id = null }) => ({ id }))), append_id);
+      const fresh = new Set(ids.map(({ id }) => String(id)));
+      yield* change(markers, sent(markerRows(candidates, fresh)));
+      return fresh;
+    },
+    clock: "select cast(unix_timestamp(sysdate(3)) * 1000 as signed) as now",
+  };
+}

@@ -1,0 +1,92 @@
+import {
+  type Dialect,
+  DUE_LANES,
+  EVENT_COLUMNS,
+  IS_FIRST,
+  KEY_ORDER,
+  LANES_AFTER,
+  listOf,
+  queuedIn,
+  sent,
+  type TableName,
+  waitsIn,
+} from "../dialect.ts";
+import { rowsOf } from "../script.ts";
+import { assigned } from "./sqlite.ts";
+
+/**
+ * True, and the planner thinks that hardly any row is. Otherwise it takes a hundred for granted,
+ * and reads a table of some thousand rows from one end to the other rather than look them up.
+ */
+const FEW = "nr between 1 and 1000000000";
+
+/** What is selected is not known when the plan is made; of how many rows it does not know, it expects a tenth. */
+const given: Dialect["given"] = (type) => `(select ?::${type === "int" ? "bigint" : "text"})`;
+
+export function postgresDialect(table: (name: TableName) => string): Dialect {
+  const rows: Dialect["rows"] = (alias, columns) => {
+    const typed = Object.entries(columns).map(
+      ([column, type]) => `${column} ${type === "int" ? "bigint" : "text"}`,
+    );
+    const all = `rows from (json_to_recordset(?::text::json) as (${typed.join(", ")})) with ordinality as sent(${listOf(columns)}, nr)`;
+    return `(select * from ${all} where ${FEW}) as ${alias}`;
+  };
+  const insert: Dialect["insert"] = ({
+    table: name,
+    rows: columns,
+    onConflict,
+    order = "r.nr",
+  }) => {
+    const changes = onConflict?.update.map((column) => `${column} = excluded.${column}`);
+    const conflict =
+      onConflict === undefined
+        ? "on conflict do nothing"
+        : `on conflict (${onConflict.key}) do update set ${changes?.join(", ")}`;
+    return `insert into ${table(name)} (${listOf(columns)}) select ${listOf(columns, "r")} from ${rows("r", columns)} order by ${order} ${conflict}`;
+  };
+  const events = `with r as materialized (select * from ${rows("r", EVENT_COLUMNS)}), e as (insert into ${table("events")} (${listOf(EVENT_COLUMNS)}) select ${listOf(EVENT_COLUMNS)} from r order by ${KEY_ORDER} on conflict do nothing returning id), m as (insert into ${table("unrouted")} (event_id, organization) select e.id, r.organization from e join r on r.id = e.id order by r.nr) select id from e`;
+  const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ${given("int")} for update skip locked`;
+  const firsts = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at nulls first, d.id limit ${given("int")}) d`;
+  const due = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ${given("int")}) d order by r.nr, d.due_at, d.id`;
+  const inLanes = (
+    isIn: (lane: string) => string,
+    order: string,
+    columns: string,
+    where: string,
+  ): string =>
+    `select ${columns} from ${table("lanes")} l cross join lateral (select * from ${table("deliveries")} d where ${isIn("l.subscription_id")} order by ${order} limit (select 1000000000)) d where ${where}`;
+
+  return {
+    name: "postgres",
+    table,
+    by: table,
+    rows,
+    join: "join",
+    lookUp: (name, alias) => `join ${table(name)} ${alias}`,
+    update: ({ table: name, rows: columns, set, where }) =>
+      `update ${table(name)} as t set ${assigned(set)} from ${rows("r", columns)} where ${where}`,
+    insert,
+    remove: (name, key, type) =>
+      `delete from ${table(name)} as t using ${rows("r", { sent_key: type })} where t.${key} = r.sent_key`,
+    greatest: (first, second) => `greatest(${first}, ${second})`,
+    waitsIn,
+    waiting: (columns, where) => inLanes(waitsIn, "d.due_at, d.id", columns, where),
+    queued: (columns, where) =>
+      inLanes(queuedIn, "d.ordering_key, d.position, d.id", columns, where),
+    newestFirst: "desc nulls last",
+    oldestFirst: "asc nulls first",
+    given,
+    forUpdate: " for update",
+    skipLocked: " for update skip locked",
+    forShare: " for share",
+    lockDue: (handlerType, keyId, now, most) => rowsOf(dueLanes, handlerType, keyId, now, most),
+    lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} where ${LANES_AFTER} limit ${given("int")}`,
+    dueOfEach: (lanes, now, most) => rowsOf(due, sent(lanes.map((id) => ({ id }))), now, most),
+    firstsOfEach: (lanes, now, most) =>
+      rowsOf(firsts, sent(lanes.map((id) => ({ id }))), now, most),
+    appending: function* (given) {
+      return new Set((yield* rowsOf(events, sent(given))).map(({ id }) => id as string));
+    },
+    clock: "select (extract(epoch from clock_timestamp()) * 1000)::bigint as now",
+  };
+}

@@ -1,0 +1,85 @@
+import {
+  type Dialect,
+  DUE_LANES,
+  EVENT_COLUMNS,
+  IS_FIRST,
+  LANES_AFTER,
+  listOf,
+  MARKER_COLUMNS,
+  markerRows,
+  queuedIn,
+  sent,
+  type TableName,
+  waitsIn,
+} from "../dialect.ts";
+import { change, rowsOf } from "../script.ts";
+
+export function sqliteDialect(
+  table: (name: TableName) => string,
+  index: (table: TableName, suffix: string) => string,
+): Dialect {
+  const rows: Dialect["rows"] = (alias, columns) => {
+    const picked = Object.keys(columns).map((column) => `value ->> '${column}' as ${column}`);
+    return `(select key + 1 as nr, ${picked.join(", ")} from json_each(?)) as ${alias}`;
+  };
+  const insert: Dialect["insert"] = ({
+    table: name,
+    rows: columns,
+    onConflict,
+    order = "r.nr",
+  }) => {
+    const changes = onConflict?.update.map((column) => `${column} = excluded.${column}`);
+    const conflict =
+      onConflict === undefined
+        ? "on conflict do nothing"
+        : `on conflict (${onConflict.key}) do update set ${changes?.join(", ")}`;
+    return `insert into ${table(name)} (${listOf(columns)}) select ${listOf(columns, "r")} from ${rows("r", columns)} where true order by ${order} ${conflict}`;
+  };
+  const events = `${insert({ table: "events", rows: EVENT_COLUMNS })} returning id`;
+  const markers = insert({ table: "unrouted", rows: MARKER_COLUMNS });
+  const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ?`;
+  const firsts = `select d.* from ${rows("r", { id: "key" })} join ${table("deliveries")} d on d.id in (select d.id from ${table("deliveries")} d indexed by ${index("deliveries", "firsts")} where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at, d.id limit ?)`;
+  const due = `select d.* from ${rows("r", { id: "key" })} join ${table("deliveries")} d on d.id in (select d.id from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ?) order by r.nr, d.due_at, d.id`;
+
+  return {
+    name: "sqlite",
+    table,
+    by: (name, suffix) => `${table(name)} indexed by ${index(name, suffix)}`,
+    rows,
+    join: "cross join",
+    lookUp: (name, alias) => `cross join ${table(name)} ${alias}`,
+    update: ({ table: name, rows: columns, set, where }) =>
+      `update ${table(name)} as t set ${assigned(set)} from ${rows("r", columns)} where ${where}`,
+    insert,
+    remove: (name, key, type) =>
+      `delete from ${table(name)} where ${key} in (select r.sent_key from ${rows("r", { sent_key: type })})`,
+    greatest: (first, second) => `max(${first}, ${second})`,
+    waitsIn,
+    waiting: (columns, where) =>
+      `select ${columns} from ${table("lanes")} l cross join ${table("deliveries")} d on ${waitsIn("l.subscription_id")} where ${where}`,
+    queued: (columns, where) =>
+      `select ${columns} from ${table("lanes")} l cross join ${table("deliveries")} d on ${queuedIn("l.subscription_id")} where ${where}`,
+    newestFirst: "desc",
+    oldestFirst: "asc",
+    given: () => "?",
+    forUpdate: "",
+    skipLocked: "",
+    forShare: "",
+    lockDue: (handlerType, keyId, now, most) => rowsOf(dueLanes, handlerType, keyId, now, most),
+    lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} indexed by ${index("lanes", "turns")} where ${LANES_AFTER} limit ?`,
+    dueOfEach: (lanes, now, most) => rowsOf(due, sent(lanes.map((id) => ({ id }))), now, most),
+    firstsOfEach: (lanes, now, most) =>
+      rowsOf(firsts, sent(lanes.map((id) => ({ id }))), now, most),
+    appending: function* (given) {
+      const ids = (yield* rowsOf(events, sent(given))).map(({ id }) => id as string);
+      yield* change(markers, sent(markerRows(given, new Set(ids))));
+      return new Set(ids);
+    },
+    clock: null,
+  };
+}
+
+export const assigned = (set: { readonly [column: string]: string }, alias = ""): string =>
+  Object.entries(set)
+    .map(([column, value]) => `${alias}${column} = ${value}`)
+    .join(", ");

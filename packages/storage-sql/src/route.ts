@@ -1,0 +1,289 @@
+import {
+  type Candidate,
+  type Claim,
+  type Delivery,
+  isSerial,
+  type LaneState,
+  type Plan,
+  type PlannedDelivery,
+  passed,
+  putOffMs,
+  type RouteInput,
+  type RouteRequest,
+  type RouteResult,
+  type StoredEvent,
+  type Unrouted,
+} from "@posthorn/core";
+import { canceled, DELETED, deliveriesIn, duesOf, inPlace } from "./deliveries.ts";
+import { type Dialect, sent, sentKeys } from "./dialect.ts";
+import { gatesIn } from "./gates.ts";
+import { type LockedLane, lanesIn } from "./lanes.ts";
+import { markersIn } from "./markers.ts";
+import { queuesIn } from "./queues.ts";
+import {
+  gateIdsOf,
+  int,
+  intOrNull,
+  isSet,
+  keyIdOf,
+  newDelivery,
+  text,
+  textOrNull,
+  toEvent,
+  toSubscription,
+} from "./records.ts";
+import { change, type Row, rowsOf, type Script } from "./script.ts";
+
+export interface Route {
+  /** Is there anything to route? */
+  isDue(now: number): Script<boolean>;
+  /** In haste, what owes something to a lane that others hold rests for a moment. */
+  route(request: RouteRequest, plan: Plan, inHaste: boolean): Script<RouteResult>;
+  /** Puts off the event that is first to be routed: it failed alone. */
+  putOff(now: number, error: unknown): Script<RouteResult>;
+}
+
+/** How long an event rests that owes something to a lane that others hold. */
+const REST_MS = 1_000;
+
+export function routing(dialect: Dialect): Route {
+  const { table, rows, join, lookUp, given, skipLocked } = dialect;
+  const lanes = lanesIn(dialect);
+  const gates = gatesIn(dialect);
+  const deliveries = deliveriesIn(dialect);
+  const queues = queuesIn(dialect);
+  const inTurn = markersIn(dialect);
+  const probe = `select 1 as due from ${table("unrouted")} where not_before <= ? order by position limit 1`;
+  const take = `select position, event_id, organization, after_id, tries from ${table("unrouted")} where not_before <= ? order by position limit ${given("int")}${skipLocked}`;
+  const read = `select e.* from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id`;
+  const roster = `select s.*, l.key_id, l.gate_ids, l.parked, l.next_due_at from ${rows("r", { organization: "key" })} ${join} ${table("subscriptions")} s on s.organization = r.organization ${join} ${table("lanes")} l on l.subscription_id = s.id order by s.id`;
+  const failed = `update ${table("unrouted")} set tries = tries + 1, not_before = ? where position = ?`;
+  const done = dialect.remove("unrouted", "position", "int");
+  const rest = dialect.update({
+    table: "unrouted",
+    rows: { position: "int", until: "int" },
+    set: { not_before: "r.until" },
+    where: "t.position = r.position",
+  });
+  const goOn = dialect.update({
+    table: "unrouted",
+    rows: { position: "int", after_id: "key" },
+    set: { after_id: "r.after_id" },
+    where: "t.position = r.position",
+  });
+
+  function* candidatesOf(organizations: Iterable<string>): Script<Roster> {
+    const asked = [...new Set(organizations)].map((organization) => ({ organization }));
+    const found = yield* rowsOf(roster, sent(asked));
+    const known = yield* gates.read(found.flatMap(gateIdsOf));
+    const candidates = found.map((row): Candidate => {
+      const subscription = toSubscription(row);
+      const gateIds = gateIdsOf(row);
+      const lane: LaneState = {
+        subscriptionId: subscription.id,
+        organization: subscription.organization,
+        handlerType: subscription.type,
+        keyId: keyIdOf(row),
+        order: subscription.order,
+        parked: isSet(row["parked"]),
+        gateIds,
+        nextDueAt: intOrNull(row["next_due_at"]),
+      };
+      return { subscription, lane, gates: gateIds.flatMap((id) => known.get(id) ?? []) };
+    });
+    return Map.groupBy(candidates, ({ subscription }) => subscription.organization);
+  }
+
+  /** Those whose lane is gone by now have nobody to go to. */
+  function* add(
+    planned: readonly PlannedDelivery[],
+    positions: ReadonlyMap<string, number>,
+    locked: ReadonlyMap<string, LockedLane>,
+    { now, token, leaseMs }: RouteRequest,
+  ): Script<void> {
+    const owed = planned
+      .map((each) => begin(each, now))
+      .map((delivery) =>
+        delivery.dueAt === null || locked.has(delivery.subscriptionId)
+          ? delivery
+          : canceled(delivery, DELETED, now),
+      );
+    const slip = { token, leaseUntil: now + leaseMs };
+    const slips = new Map(owed.flatMap((each) => (each.inFlight ? [[each.id, slip]] : [])));
+    const waiting = planned.filter((_, index) => owed[index]?.dueAt !== null);
+    const newcomers = waiting.map(({ id, subscriptionId, eventId, queue }) => {
+      const position = positions.get(eventId);
+      return { id, subscriptionId, queue, ...(position !== undefined && { position }) };
+    });
+    const places = yield* queues.enter(newcomers, locked);
+    const placed = inPlace(owed, places);
+    yield* deliveries.add(placed, slips, places);
+    yield* lanes.expect(duesOf(placed));
+  }
+
+  return {
+    isDue: function* (now) {
+      return (yield* rowsOf(probe, now)).length > 0;
+    },
+
+    route: function* (request, plan, inHaste) {
+      const { now, maxEvents } = request;
+      const taken = yield* rowsOf(take, now, maxEvents);
+      if (taken.length === 0) return NOTHING_ROUTED;
+      const roster = yield* candidatesOf(taken.map((row) => text(row["organization"])));
+      const serial = new Set(
+        [...roster].flatMap(([organization, candidates]) =>
+          candidates.some(({ lane }) => isSerial(lane.order)) ? [organization] : [],
+        ),
+      );
+      const { markers, left } = yield* inTurn(taken, serial, now);
+      if (markers.length === 0) return { ...NOTHING_ROUTED, left };
+      const found = yield* rowsOf(
+        read,
+        sent(markers.map((row) => ({ id: text(row["event_id"]) }))),
+      );
+      const events = unroutedOf(markers, found);
+      const candidates: RouteInput["candidates"] = (organization) => roster.get(organization) ?? [];
+
+      const { deliveries: owed, cursors } = plan({ request, events, candidates });
+      const waiting = owed.filter(({ state }) => state === "wait");
+      const { locked, held } = yield* lanes.take(
+        waiting.map(({ subscriptionId }) => subscriptionId),
+        inHaste,
+      );
+      const resting = withFollowers(
+        new Set(waiting.flatMap((each) => (held.has(each.subscriptionId) ? [each.eventId] : []))),
+        events,
+        serial,
+      );
+      const planned = owed.filter(({ eventId }) => !resting.has(eventId));
+      const positions = new Map(
+        markers.map((row) => [text(row["event_id"]), int(row["position"])]),
+      );
+      yield* add(planned, positions, locked, request);
+
+      const [rested, routed] = partition(markers, (row) => resting.has(text(row["event_id"])));
+      const [unfinished, finished] = partition(routed, (row) => cursors.has(text(row["event_id"])));
+      if (rested.length > 0) {
+        const until = now + REST_MS;
+        yield* change(rest, sent(rested.map((row) => ({ position: int(row["position"]), until }))));
+      }
+      if (finished.length > 0) {
+        yield* change(done, sentKeys(finished.map((row) => int(row["position"]))));
+      }
+      if (unfinished.length > 0) {
+        const moved = unfinished.map((row) => ({
+          position: int(row["position"]),
+          after_id: cursors.get(text(row["event_id"])) ?? null,
+        }));
+        yield* change(goOn, sent(moved));
+      }
+
+      const announced = new Map(found.map((row) => [text(row["id"]), isSet(row["announced"])]));
+      return {
+        claims: claimsOf(planned, { request, events, candidates }),
+        unannounced: events.flatMap(({ event }) =>
+          resting.has(event.id) || cursors.has(event.id) || announced.get(event.id) ? [] : [event],
+        ),
+        unroutable: null,
+        events: routed.length,
+        left,
+        deliveries: planned.length,
+      };
+    },
+
+    putOff: function* (now, error) {
+      const [row] = yield* rowsOf(take, now, 1);
+      if (row === undefined) return NOTHING_ROUTED;
+      yield* change(failed, now + putOffMs(int(row["tries"])), int(row["position"]));
+      const unroutable = { eventId: text(row["event_id"]), error };
+      return { ...NOTHING_ROUTED, unroutable, events: 1 };
+    },
+  };
+}
+
+/** Where an order is kept, what follows an event that rests does so too. */
+function withFollowers(
+  resting: ReadonlySet<string>,
+  events: readonly Unrouted[],
+  serial: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const all = new Set(resting);
+  const resters = new Set<string>();
+  for (const { event } of events) {
+    if (resters.has(event.organization)) all.add(event.id);
+    if (all.has(event.id) && serial.has(event.organization)) resters.add(event.organization);
+  }
+  return all;
+}
+
+type Roster = ReadonlyMap<string, readonly Candidate[]>;
+
+/** What is answered where nothing is to be routed. */
+export const NOTHING_ROUTED: RouteResult = {
+  claims: [],
+  unannounced: [],
+  unroutable: null,
+  events: 0,
+  left: 0,
+  deliveries: 0,
+};
+
+/** What is to be routed, in the order of the markers. */
+function unroutedOf(markers: readonly Row[], found: readonly Row[]): readonly Unrouted[] {
+  const events = new Map<string, StoredEvent>(found.map((row) => [text(row["id"]), toEvent(row)]));
+  return markers.map((row) => {
+    const event = events.get(text(row["event_id"]));
+    if (event === undefined) {
+      throw new Error(`Event ${text(row["event_id"])} is to be routed, but cannot be read yet.`);
+    }
+    return { event, after: textOrNull(row["after_id"]) };
+  });
+}
+
+function begin({ state, queue: _queue, ...given }: PlannedDelivery, now: number): Delivery {
+  const delivery = newDelivery(given);
+  if (state === "wait") return { ...delivery, dueAt: delivery.createdAt };
+  if (state === "start") return { ...delivery, inFlight: true };
+  return { ...delivery, status: "dead", reason: state.deadReason, completedAt: now };
+}
+
+function claimsOf(
+  planned: readonly PlannedDelivery[],
+  { request, events, candidates }: RouteInput,
+): readonly Claim[] {
+  const { token, now, leaseMs } = request;
+  const byId = new Map(events.map(({ event }) => [event.id, event]));
+  return planned.flatMap((each): readonly Claim[] => {
+    if (each.state !== "start") return [];
+    const { id, organization, subscriptionId, eventId } = each;
+    const candidate = candidates(organization).find(
+      ({ subscription }) => subscription.id === subscriptionId,
+    );
+    const event = byId.get(eventId);
+    if (candidate === undefined || event === undefined) return [];
+    return [
+      {
+        deliveryId: id,
+        subscriptionId,
+        token,
+        delivery: begin(each, now),
+        event,
+        subscription: candidate.subscription,
+        gates: candidate.gates.map(passed),
+        leaseUntil: now + leaseMs,
+        startBy: null,
+      },
+    ];
+  });
+}
+
+function partition<Item>(
+  items: readonly Item[],
+  isFirst: (item: Item) => boolean,
+): readonly [readonly Item[], readonly Item[]] {
+  const { first = [], second = [] } = Object.groupBy(items, (item) =>
+    isFirst(item) ? "first" : "second",
+  );
+  return [first, second];
+}

@@ -1,0 +1,266 @@
+import {
+  type ClaimResult,
+  isPosthornError,
+  type Settlement,
+  type SettleResult,
+  type Storage,
+} from "@posthorn/core";
+import { appending } from "./append.ts";
+import { claiming, type Prospect } from "./claim.ts";
+import type { Database } from "./database.ts";
+import type { DialectName } from "./dialect.ts";
+import { beating } from "./heartbeat.ts";
+import { historyIn } from "./history.ts";
+import { housekeepingIn } from "./housekeeping.ts";
+import { operating } from "./operate.ts";
+import { int } from "./records.ts";
+import { replaying } from "./replays.ts";
+import { NOTHING_ROUTED, routing } from "./route.ts";
+import { checkSchema } from "./schema/check.ts";
+import { type Migrated, migrate, type Target } from "./schema/migrate.ts";
+import { rowsOf, type Script } from "./script.ts";
+import { type Settled, settling } from "./settle.ts";
+import { subscriptionsIn } from "./subscriptions.ts";
+import { joining } from "./transaction/join.ts";
+import type { SqlTransaction } from "./transaction/transaction.ts";
+
+/** A storage whose truth is tables in a database. */
+export interface SqlStorage<Name extends DialectName> extends Storage<SqlTransaction<Name>> {
+  /**
+   * Makes and changes Posthorn's tables, up to what this version of the package needs. Call it
+   * before the bus starts, or as a step of the deployment; any number of processes may.
+   *
+   * @param options.print Changes nothing, and answers the SQL: for hosts with a migration tool of
+   * their own.
+   * @throws PosthornError `schema_mismatch` if tables of these names are somebody else's.
+   */
+  migrate(options?: { readonly print?: boolean }): Promise<Migrated>;
+}
+
+/** For how long dispatching is in haste once it had to be. */
+const HASTE_MS = 60_000;
+
+export function sqlStorage<Name extends DialectName>(
+  target: Target & {
+    readonly database: Database;
+    /** Throws in transactions of the host that must not be written in. */
+    readonly guard?: () => Script<void>;
+  },
+): SqlStorage<Name> {
+  const { database } = target;
+  const { dialect } = database;
+  const append = appending(dialect);
+  const routes = routing(dialect);
+  const claims = claiming(dialect);
+  const settles = settling(dialect);
+  const subscriptions = subscriptionsIn(dialect);
+  const history = historyIn(dialect);
+  const operations = operating(dialect);
+  const replays = replaying(dialect);
+  const housekeeping = housekeepingIn(dialect);
+  const beats = beating(dialect);
+  const join = joining(dialect.name, target.guard);
+
+  let checked: Promise<void> | null = null;
+  /** Looks once whether the tables are what this code needs; every verb begins with it. */
+  function ready(): Promise<void> {
+    checked ??= checkSchema(target).catch((error: unknown) => {
+      checked = null;
+      throw error;
+    });
+    return checked;
+  }
+
+  /** A verb that changes something, and is safe to repeat if its answer was lost. */
+  async function transact<Result>(script: () => Script<Result>): Promise<Result> {
+    await ready();
+    return database.transact(script, { repeatable: true });
+  }
+
+  /** One that is not: what it took into flight would be lost twice. */
+  async function transactOnce<Result>(script: () => Script<Result>): Promise<Result> {
+    await ready();
+    return database.transact(script);
+  }
+
+  async function query<Result>(script: () => Script<Result>): Promise<Result> {
+    await ready();
+    return database.query(script);
+  }
+
+  const maybeIn = <Result>(
+    tx: SqlTransaction<Name> | undefined,
+    script: () => Script<Result>,
+  ): Promise<Result> => (tx === undefined ? transact(script) : join.play(tx, script));
+
+  /** Until this instant, dispatching waits for nobody's locks. */
+  let inHasteUntil = Number.NEGATIVE_INFINITY;
+
+  /**
+   * Plays it again in haste if others hold a lane or a gate for long, as a host's open transaction
+   * does: what does not need it goes on.
+   */
+  async function orInHaste<Result>(
+    now: number,
+    play: (inHaste: boolean) => Promise<Result>,
+  ): Promise<Result> {
+    if (now < inHasteUntil) return play(true);
+    try {
+      return await play(false);
+    } catch (error) {
+      if (!database.mayPass(error)) throw error;
+      inHasteUntil = now + HASTE_MS;
+      return play(true);
+    }
+  }
+
+  /** All together; or, if the database refuses something of it, one by one. */
+  async function settle(
+    settlements: readonly Settlement[],
+    apply: Parameters<Storage["settle"]>[1],
+  ): Promise<Settled> {
+    try {
+      return await transact(() => settles.settle(settlements, apply));
+    } catch (error) {
+      if (isPosthornError(error)) throw error;
+      if (settlements.length <= 1) return { results: [], failures: [error] };
+    }
+    const results: SettleResult[] = [];
+    const failures: unknown[] = [];
+    for (const settlement of settlements) {
+      const one = await settle([settlement], apply);
+      results.push(...one.results);
+      failures.push(...one.failures);
+    }
+    return { results, failures };
+  }
+
+  return {
+    append: (events, tx) => maybeIn(tx, () => append(events)),
+
+    ...(dialect.name === "sqlite" && {
+      appendSync: (events, tx) => join.playSync(tx, () => append(events)),
+    }),
+
+    route: async (request, plan) => {
+      const { now } = request;
+      if (!(await query(() => routes.isDue(now)))) return NOTHING_ROUTED;
+      for (let { maxEvents } = request; ; maxEvents = Math.floor(maxEvents / 2)) {
+        try {
+          return await orInHaste(now, (inHaste) =>
+            transactOnce(() => routes.route({ ...request, maxEvents }, plan, inHaste)),
+          );
+        } catch (error) {
+          if (isPosthornError(error) || database.mayPass(error)) throw error;
+          if (maxEvents <= 1) return transactOnce(() => routes.putOff(now, error));
+        }
+      }
+    },
+
+    claim: async (request, rules) => {
+      const { now, slots, alone } = request;
+      const isDue = (instant: number | null): boolean => instant !== null && instant <= now;
+      const look = (): Script<Prospect> => claims.look(request);
+
+      let prospect = await query(look);
+      const lapsed = isDue(prospect.lease)
+        ? await orInHaste(now, (inHaste) =>
+            transactOnce(() => claims.endLapses(now, rules, inHaste)),
+          )
+        : [];
+      if (lapsed.length > 0) prospect = await query(look);
+
+      const isWorth = alone ? isDue(prospect.suspect) : prospect.lanes.some(isDue);
+      if (slots === 0 || !isWorth) return { claims: [], lapsed, ...outlook(prospect, now) };
+      const seen = prospect;
+      return orInHaste(now, (inHaste) =>
+        transactOnce(function* () {
+          const taken = yield* claims.take(request, rules, seen, inHaste);
+          return { claims: taken, lapsed, ...outlook(yield* look(), now) };
+        }),
+      );
+    },
+
+    settle: async (settlements, apply) => {
+      if (settlements.length === 0) return [];
+      const { results, failures } = await settle(settlements, apply);
+      if (failures.length > 0) throw failures[0];
+      return results;
+    },
+
+    release: (flights, dueAt) => transact(() => settles.release(flights, dueAt)),
+
+    subscriptions: {
+      create: (record, lane, tx) => maybeIn(tx, () => subscriptions.create(record, lane)),
+      get: (reference, tx) =>
+        tx === undefined
+          ? query(() => subscriptions.get(reference))
+          : join.play(tx, () => subscriptions.get(reference)),
+      list: (request) => query(() => history.subscriptions(request)),
+      update: (record, lane, tx) =>
+        tx === undefined
+          ? transactOnce(() => subscriptions.update(record, lane))
+          : join.play(tx, () => subscriptions.update(record, lane)),
+      delete: (reference, _now, tx) =>
+        tx === undefined
+          ? transactOnce(() => subscriptions.delete(reference))
+          : join.play(tx, () => subscriptions.delete(reference)),
+      report: (reference, findings) => transact(() => subscriptions.report(reference, findings)),
+      sealedOtherwise: (request) => query(() => subscriptions.sealedOtherwise(request)),
+    },
+
+    history: {
+      event: (reference) => query(() => history.event(reference)),
+      events: (request) => query(() => history.events(request)),
+      delivery: (reference) => query(() => history.delivery(reference)),
+      deliveries: (request) => query(() => history.deliveries(request)),
+      attempts: (reference) => query(() => history.attempts(reference)),
+    },
+
+    send: (event, delivery) => transact(() => operations.send(event, delivery)),
+    redeliver: (request) => transact(() => operations.redeliver(request)),
+    cancel: (request) => transactOnce(() => operations.cancel(request)),
+    cancelAll: (request) => transactOnce(() => operations.cancelAll(request)),
+    replays: {
+      create: (replay) => transact(() => replays.create(replay)),
+      get: (reference) => query(() => replays.get(reference)),
+      list: (request) => query(() => history.replays(request)),
+      cancel: (reference, now) => transactOnce(() => replays.cancel(reference, now)),
+      step: async (request) =>
+        (await query(replays.isRunning))
+          ? transactOnce(() => replays.step(request))
+          : { made: 0, running: false, ended: null },
+    },
+
+    sweep: (request) => transactOnce(() => housekeeping.sweep(request)),
+    prune: (request) => transactOnce(() => housekeeping.prune(request)),
+    beat: (heartbeat) => transact(() => beats(heartbeat)),
+    backlog: (now) => query(() => housekeeping.backlog(now)),
+
+    ...(dialect.clock !== null && {
+      clock: async () => {
+        const [row] = await query(() => rowsOf(dialect.clock as string));
+        return int(row?.["now"]);
+      },
+    }),
+
+    migrate: async (options) => {
+      checked = null;
+      return migrate(target, options);
+    },
+
+    close: () => database.close(),
+  };
+}
+
+/** When a process can find something again, and whether that is a suspect. */
+function outlook(
+  { lanes, suspect, lease }: Prospect,
+  now: number,
+): Pick<ClaimResult, "nextDueAt" | "suspects"> {
+  const instants = [...lanes, suspect, lease].filter((instant) => instant !== null);
+  return {
+    nextDueAt: instants.length === 0 ? null : Math.max(now, Math.min(...instants)),
+    suspects: suspect !== null && suspect <= now,
+  };
+}
