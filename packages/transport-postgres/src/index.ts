@@ -1,0 +1,3 @@
+export { postgresTransport } from "./transport.ts";
+export type { PostgresTransportOptions } from "./options.ts";
+export type { PgClient } from "./client.ts";
