@@ -66,9 +66,7 @@ export function createApp(options: AppOptions): Hono<Env> {
     resource(app, { store, bus, baseUrl });
   refuseOtherMethods(app);
 
-  const projectOf = (organization: string): string =>
-    store.read(organization).projects.keys().next().value ?? "";
-  app.route("/", slackRoutes({ slack, workspaces, baseUrl, projectOf }));
+  app.route("/", slackRoutes({ slack, workspaces, baseUrl, read: store.read }));
   app.get("/", (context) => context.redirect("/slack/"));
   return app;
 }

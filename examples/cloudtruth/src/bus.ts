@@ -1,25 +1,36 @@
-import { createEventBus, type EventBus, type Logger } from "@posthorn/core";
+import {
+  createEventBus,
+  type EventBus,
+  type Logger,
+  type Storage,
+  type System,
+} from "@posthorn/core";
 import { slack } from "@posthorn/handler-slack";
-import { memoryStorage } from "@posthorn/storage-memory";
+import type { DetectedTransaction } from "@posthorn/storage-sql/transaction";
 import { type CloudTruthCatalog, catalog } from "./catalog.ts";
 import { templates } from "./templates.ts";
 
-export type CloudTruthBus = EventBus<CloudTruthCatalog, ReturnType<typeof slack>>;
+export type CloudTruthBus = EventBus<
+  CloudTruthCatalog,
+  ReturnType<typeof slack>,
+  DetectedTransaction
+>;
 
-/** The example's bus. What it stores lives as long as the process. */
-export function createBus(options: {
+/** The example's bus. */
+export const createBus = (options: {
+  readonly storage: Storage<DetectedTransaction>;
   /** Slack's Web API, or the fake's. */
   readonly slackUrl: string;
   /** 32 bytes, in base64. */
   readonly encryptionKey: string;
   readonly logger: Logger;
-}): CloudTruthBus {
-  const { slackUrl, encryptionKey, logger } = options;
-  return createEventBus({
+  readonly system?: System | undefined;
+}): CloudTruthBus =>
+  createEventBus({
     catalog,
-    storage: memoryStorage(),
-    handlers: [slack<CloudTruthCatalog>({ templates, baseUrl: slackUrl })],
-    encryptionKeys: [{ id: "example", key: encryptionKey }],
-    logger,
+    storage: options.storage,
+    handlers: [slack<CloudTruthCatalog>({ templates, baseUrl: options.slackUrl })],
+    encryptionKeys: [{ id: "example", key: options.encryptionKey }],
+    logger: options.logger,
+    system: options.system,
   });
-}

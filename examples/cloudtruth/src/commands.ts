@@ -1,3 +1,5 @@
+import type { Rows } from "./rows.ts";
+
 /** A request that somebody may make. */
 export interface Command {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -23,6 +25,19 @@ export const webhookPayload = (filledIn: {
   },
   organization: filledIn.organization,
 });
+
+/** The request for a parameter that is not there yet, in the oldest project. */
+export function newParameter(rows: Rows): {
+  readonly method: "POST";
+  readonly path: string;
+  readonly body: { readonly name: string };
+} {
+  const [project] = rows.projects.values();
+  const taken = new Set([...rows.parameters.values()].map(({ name }) => name));
+  let name = "DB_HOST";
+  for (let count = 2; taken.has(name); count += 1) name = `DB_HOST_${count}`;
+  return { method: "POST", path: `projects/${project?.id}/parameters/`, body: { name } };
+}
 
 /** The command for a POSIX shell, ready to be copied. */
 export function curl({ method, url, apiKey, body }: Command): string {

@@ -1,14 +1,21 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const children = new Set<ChildProcess>();
-afterEach(() => {
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cloudtruth-"));
+});
+afterEach(async () => {
   for (const child of children) child.kill("SIGKILL");
   children.clear();
+  await rm(folder, { recursive: true });
 });
 
 interface Run {
@@ -20,11 +27,14 @@ interface Run {
   readonly ended: Promise<{ readonly code: number | null; readonly output: string }>;
 }
 
-function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Run {
+function run(args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}): Run {
   const child = spawn(
     process.execPath,
     ["--conditions=@posthorn/source", join(import.meta.dirname, "main.ts"), ...args],
-    { env: { ...process.env, PORT: "0", ...env }, stdio: ["ignore", "pipe", "pipe"] },
+    {
+      env: { ...process.env, PORT: "0", DATABASE_URL: `file:${folder}/app.db`, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
   );
   children.add(child);
   let output = "";
@@ -66,10 +76,37 @@ async function asFetch(command: string): Promise<Response> {
 }
 
 describe("the example", () => {
-  it("plays its tour and ends with 0", { timeout: 90_000 }, async () => {
-    const { code, output } = await run(["--tour"]).ended;
+  it("plays its tour in a database of its own, and ends with 0", { timeout: 90_000 }, async () => {
+    const inFolder = { DATABASE_URL: undefined, TMPDIR: folder };
+    const { code, output } = await run(["--tour"], inFolder).ended;
     expect(output).toContain("12 of 12 messages arrived in #config-changes");
     expect(code, output).toBe(0);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("keeps its key beside its database, and says where both are", async () => {
+    const said = [];
+    for (const _ of ["first", "second"]) {
+      const { child, printed, output, ended } = run([]);
+      await printed(/Ctrl\+C/);
+      expect(output()).toContain(`database  ${folder}/app.db\n`);
+      expect(output()).toContain(`key       ${folder}/app.db.key, which seals`);
+      said.push(await readFile(`${folder}/app.db.key`, "utf8"));
+      child.kill("SIGTERM");
+      await ended;
+    }
+    expect(said[0]).toMatch(/^[A-Za-z0-9+/]{43}=\n$/);
+    expect(said[1]).toBe(said[0]);
+    expect((await stat(`${folder}/app.db.key`)).mode & 0o777).toBe(0o600);
+  });
+
+  it("does not replace a key that it cannot read", async () => {
+    await writeFile(`${folder}/app.db.key`, "half a key");
+    const { code, output } = await run([]).ended;
+    expect([code, output]).toEqual([
+      1,
+      `${folder}/app.db.key must hold the key that sealed the webhooks' tokens: 32 bytes in base64. Restore it; or delete it, and give every webhook its token again.\n`,
+    ]);
   });
 
   it.each(["SIGTERM", "SIGINT"] as const)(
@@ -119,6 +156,7 @@ describe("the example", () => {
     ["PORT", { PORT: "http" }, [], /^PORT is "http". Give a number from 0 to 65535/],
     ["PORT", { PORT: "70000" }, [], /^PORT is "70000"/],
     ["HOST", { HOST: "192.0.2.1" }, [], /^HOST is "192.0.2.1", which is no address/],
+    ["database", { DATABASE_URL: "redis://localhost" }, [], /^DATABASE_URL must be the URL of a/],
     ["POSTHORN_KEY", { POSTHORN_KEY: "short" }, [], /^POSTHORN_KEY must be 32 random bytes/],
     ["flag", {}, ["--tuor"], /^Unknown option '--tuor'/],
     ["pair of flags", {}, ["--update-snapshots"], /^--update-snapshots needs --tour/],

@@ -1,6 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
+import { type DatabaseAddress, databaseAddress } from "./database/address.ts";
+import { type Home, isKey, openHome } from "./home.ts";
 import { logger } from "./logger.ts";
+import { Mistake } from "./mistake.ts";
 import { type Example, start } from "./start.ts";
 import { playTour } from "./tour.ts";
 import { welcome } from "./welcome.ts";
@@ -13,13 +15,12 @@ const USAGE = `Usage: npm start [-- --tour [--update-snapshots]]
 Environment:
   PORT          the port to listen on (4000)
   HOST          the address to listen on (127.0.0.1)
-  POSTHORN_KEY  32 bytes in base64, which seal the webhooks' tokens (random ones)`;
+  DATABASE_URL  file:…, postgres://… or mysql://… (file:examples/cloudtruth/.data/cloudtruth.db;
+                with --tour a temporary file)
+  POSTHORN_KEY  32 bytes in base64, which seal the webhooks' tokens (kept beside the database)`;
 
 /** How long a message may take: the limit of one a second counts, and so does a slow computer. */
 const MESSAGE_WITHIN_MS = 20_000;
-
-/** Something that the person at the terminal can correct. */
-class Mistake extends Error {}
 
 const interrupted = new Promise<"interrupted">((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -40,14 +41,23 @@ async function run(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const example = await startExample(options);
+  const home = openHome(options);
+  try {
+    return await runIn(home, options);
+  } finally {
+    home.leave();
+  }
+}
+
+async function runIn(home: Home, options: Options): Promise<number> {
+  const example = await startExample(home, options);
   try {
     if (options.tour) {
       const result = await Promise.race([tour(example, options.updateSnapshots), interrupted]);
       if (result === "interrupted") console.error("The tour was interrupted.");
       return result === true ? 0 : 1;
     }
-    console.log(welcome(example, { keyIsRandom: process.env["POSTHORN_KEY"] === undefined }));
+    console.log(await welcome(example, home));
     await interrupted;
     console.log("Ending.");
     return 0;
@@ -62,18 +72,20 @@ interface Options {
   readonly updateSnapshots: boolean;
   readonly port: number;
   readonly hostname: string;
-  readonly encryptionKey: string;
+  readonly database: DatabaseAddress | undefined;
+  readonly encryptionKey: string | undefined;
+  readonly isTemporary: boolean;
 }
 
 function readOptions(): Options {
-  const { PORT = "4000", HOST = "127.0.0.1", POSTHORN_KEY } = process.env;
+  const { PORT = "4000", HOST = "127.0.0.1", DATABASE_URL, POSTHORN_KEY } = process.env;
   const port = Number(PORT);
   if (!/^\d{1,5}$/.test(PORT) || port > 65_535) {
     throw new Mistake(
       `PORT is ${JSON.stringify(PORT)}. Give a number from 0 to 65535: PORT=4001 npm start`,
     );
   }
-  if (POSTHORN_KEY !== undefined && Buffer.from(POSTHORN_KEY, "base64").length !== 32) {
+  if (POSTHORN_KEY !== undefined && !isKey(POSTHORN_KEY)) {
     throw new Mistake("POSTHORN_KEY must be 32 random bytes in base64: openssl rand -base64 32");
   }
   const { help, tour, "update-snapshots": updateSnapshots } = readFlags();
@@ -84,7 +96,9 @@ function readOptions(): Options {
     updateSnapshots,
     port,
     hostname: HOST,
-    encryptionKey: POSTHORN_KEY ?? randomBytes(32).toString("base64"),
+    database: DATABASE_URL === undefined ? undefined : databaseAddress(DATABASE_URL),
+    encryptionKey: POSTHORN_KEY,
+    isTemporary: tour && DATABASE_URL === undefined,
   };
 }
 
@@ -97,10 +111,9 @@ function readFlags() {
   }
 }
 
-async function startExample(options: Options): Promise<Example> {
-  const { port, hostname } = options;
+async function startExample(home: Home, { port, hostname }: Options): Promise<Example> {
   try {
-    return await start({ ...options, logger });
+    return await start({ ...home, port, hostname, logger });
   } catch (error) {
     switch ((error as NodeJS.ErrnoException).code) {
       case "EADDRINUSE":

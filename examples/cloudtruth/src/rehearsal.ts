@@ -1,20 +1,26 @@
-import { slack } from "@posthorn/handler-slack";
-import { createTestBus, type TestBus } from "@posthorn/testing";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { virtualSystem } from "@posthorn/testing";
 import type { FakeSlack } from "@posthorn/testing/slack";
 import { createApp } from "./app.ts";
-import { type CloudTruthCatalog, catalog } from "./catalog.ts";
+import { type CloudTruthBus, createBus } from "./bus.ts";
+import { databaseAddress } from "./database/address.ts";
+import { type Database, openDatabase } from "./database/database.ts";
 import { createWorkspaces, type Workspace } from "./slack/workspaces.ts";
 import { createStore, type Store } from "./store.ts";
-import { templates } from "./templates.ts";
 
 /** The example for tests: no port, and time that passes when a test says so. */
 export interface Rehearsal {
-  readonly bus: TestBus<CloudTruthCatalog>;
+  readonly bus: CloudTruthBus;
+  readonly db: Database["db"];
   readonly store: Store;
   readonly slack: FakeSlack;
   readonly workspaces: readonly Workspace[];
   /** Everything that was logged. */
   readonly logged: readonly unknown[];
+  /** Lets time pass, and with it everything that becomes due. */
+  advance(ms: number): Promise<void>;
   fetch(request: Request): Promise<Response>;
   /** A request with JSON, as acme unless it says otherwise. */
   send(
@@ -34,25 +40,37 @@ interface Answer {
 
 export const baseUrl = "http://localhost:4000";
 
-export async function rehearse(): Promise<Rehearsal> {
-  const { slack: fake, workspaces } = await createWorkspaces();
+/** @param databaseUrl a database to rehearse on; otherwise a SQLite file that is removed at the end. */
+export async function rehearse(databaseUrl?: string): Promise<Rehearsal> {
+  const folder = await mkdtemp(join(tmpdir(), "cloudtruth-"));
+  const address = databaseAddress(databaseUrl ?? `file:${folder}/rehearsal.db`);
+  const { db, storage, close } = await openDatabase(address);
+  const { slack, workspaces } = await createWorkspaces();
   const logged: unknown[] = [];
   const log = (fields: object, message: string): void => void logged.push({ message, ...fields });
   const logger = { debug: log, info: log, warn: log, error: log };
-  const bus = createTestBus({
-    catalog,
-    handlers: [slack<CloudTruthCatalog>({ templates, baseUrl: fake.url })],
-    logger,
-  });
-  const store = createStore(bus.system);
-  const app = createApp({ store, bus, baseUrl, slack: fake, workspaces, logger });
+  const system = virtualSystem();
+  const encryptionKey = Buffer.alloc(32, "a key for tests").toString("base64");
+  const bus = createBus({ storage, slackUrl: slack.url, encryptionKey, logger, system });
+  const organizations = workspaces.map(({ organization }) => organization);
+  const store = await createStore(db, organizations, system);
+  const app = createApp({ store, bus, baseUrl, slack, workspaces, logger });
   const fetch = async (request: Request): Promise<Response> => app.fetch(request);
   return {
     bus,
+    db,
     store,
-    slack: fake,
+    slack,
     workspaces,
     logged,
+    advance: async (ms) => {
+      const target = system.now() + ms;
+      for (;;) {
+        const { nextDueAt } = await bus.drain();
+        if (system.now() >= target) return;
+        system.moveTo(Math.min(nextDueAt ?? target, target));
+      }
+    },
     fetch,
     send: async (method, path, { body, apiKey = "acme-key" } = {}) => {
       const response = await fetch(
@@ -68,7 +86,9 @@ export async function rehearse(): Promise<Rehearsal> {
     },
     stop: async () => {
       await bus.stop();
-      await fake.close();
+      await slack.close();
+      await close();
+      await rm(folder, { recursive: true });
     },
   };
 }

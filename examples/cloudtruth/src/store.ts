@@ -1,125 +1,126 @@
 import { nodeSystem, type System } from "@posthorn/core";
+import { type DetectedTransaction, kyselyTransaction } from "@posthorn/storage-sql/transaction";
+import type { Kysely, Transaction } from "kysely";
+import type { Tables } from "./database/tables.ts";
+import { firstRows, noRows, type Row, type Rows } from "./rows.ts";
 
-interface Row {
-  readonly id: string;
-  /** Epoch milliseconds. */
-  readonly createdAt: number;
-  readonly modifiedAt: number;
-}
-
-export interface Project extends Row {
-  readonly name: string;
-  readonly description: string;
-  readonly dependsOnId: string | null;
-}
-
-export interface Environment extends Row {
-  readonly name: string;
-  readonly description: string;
-  /** Values are inherited from it; null for the one root, `default`. */
-  readonly parentId: string | null;
-}
-
-type ParameterType = "string" | "integer" | "boolean";
-
-export interface Parameter extends Row {
-  readonly projectId: string;
-  readonly name: string;
-  readonly description: string;
-  readonly type: ParameterType;
-  readonly secret: boolean;
-}
-
-/** What a parameter is in one environment: kept here, or a name under which others keep it. */
-export interface Value extends Row {
-  readonly parameterId: string;
-  readonly environmentId: string;
-  readonly internalValue: string | null;
-  readonly externalFqn: string | null;
-}
-
-/** Everything of one organization, by id, oldest first. */
-export interface Rows {
-  readonly projects: Map<string, Project>;
-  readonly environments: Map<string, Environment>;
-  readonly parameters: Map<string, Parameter>;
-  readonly values: Map<string, Value>;
-}
-
-/** The app's own data, in memory. */
+/** The app's own data. */
 export interface Store {
-  /** What is committed; not to be changed. */
-  read(organization: string): Rows;
+  /** What is committed. */
+  read(organization: string): Promise<Rows>;
   /**
-   * A transaction, one after the other in an organization: what `change` does to the rows is
-   * committed when it resolves, and forgotten when it rejects.
+   * A transaction, one after the other in an organization. What `change` does to the rows, and what
+   * it publishes with `tx`, is committed when it resolves, and never was when it rejects.
    */
-  write<Result>(organization: string, change: (rows: Rows) => Promise<Result>): Promise<Result>;
+  write<Result>(
+    organization: string,
+    change: (rows: Rows, tx: DetectedTransaction) => Promise<Result>,
+  ): Promise<Result>;
   /** A new row's id and times. */
   row(): Row;
   /** The times of a row that changes. */
   touch(): Pick<Row, "modifiedAt">;
 }
 
-/** Every organization begins with a project and four environments, as a new one at CloudTruth. */
-export function createStore(system: System = nodeSystem()): Store {
-  const organizations = new Map<string, Rows>();
-  const writes = new Map<string, Promise<unknown>>();
-
+/** Opens the app's data, in which each of the organizations has at least its first rows. */
+export async function createStore(
+  db: Kysely<Tables>,
+  organizations: readonly string[],
+  system: System = nodeSystem(),
+): Promise<Store> {
   const row = (): Row => {
     const now = system.now();
     return { id: system.id(), createdAt: now, modifiedAt: now };
   };
 
-  function read(organization: string): Rows {
-    const rows = organizations.get(organization) ?? firstRows(row);
-    organizations.set(organization, rows);
-    return rows;
+  for (const id of organizations) {
+    await db.transaction().execute(async (trx) => {
+      const known = await trx
+        .selectFrom("cloudtruth_organizations")
+        .select("id")
+        .where("id", "=", id)
+        .executeTakeFirst();
+      if (known !== undefined) return;
+      await trx.insertInto("cloudtruth_organizations").values({ id, version: 0 }).execute();
+      await save(trx, id, noRows(), firstRows(row));
+    });
   }
 
   return {
-    read,
-    write: (organization, change) => {
-      const written = (writes.get(organization) ?? Promise.resolve()).then(async () => {
-        const rows = copy(read(organization));
-        const result = await change(rows);
-        organizations.set(organization, rows);
+    read: (organization) => load(db, organization),
+    write: (organization, change) =>
+      db.transaction().execute(async (trx) => {
+        await lock(trx, organization);
+        const before = await load(trx, organization);
+        const rows = copy(before);
+        const result = await change(rows, kyselyTransaction(trx));
+        await save(trx, organization, before, rows);
         return result;
-      });
-      writes.set(
-        organization,
-        written.catch(() => {}),
-      );
-      return written;
-    },
+      }),
     row,
     touch: () => ({ modifiedAt: system.now() }),
   };
 }
 
-/** The value that holds in an environment: its own, or the nearest ancestor's. */
-export function valueIn(
-  rows: Rows,
-  parameterId: string,
-  environmentId: string | null,
-): Value | null {
-  if (environmentId === null) return null;
-  for (const value of rows.values.values()) {
-    if (value.parameterId === parameterId && value.environmentId === environmentId) return value;
+/** Until the transaction ends, nobody else changes what is the organization's. */
+const lock = (trx: Transaction<Tables>, organization: string): Promise<unknown> =>
+  trx
+    .updateTable("cloudtruth_organizations")
+    .set((organizations) => ({ version: organizations("version", "+", 1) }))
+    .where("id", "=", organization)
+    .execute();
+
+async function load(db: Kysely<Tables>, organization: string): Promise<Rows> {
+  const rows = noRows();
+  const found = await db
+    .selectFrom("cloudtruth_resources")
+    .select(["kind", "id", "content"])
+    .where("organization", "=", organization)
+    .orderBy("id")
+    .execute();
+  for (const { kind, id, content } of found) {
+    rows[kind as keyof Rows].set(id, JSON.parse(content));
   }
-  const parentId = rows.environments.get(environmentId)?.parentId ?? null;
-  return valueIn(rows, parameterId, parentId);
+  return rows;
 }
 
-/** Is `id` the row itself, or above it? */
-export function isAbove(
-  id: string,
-  start: string | null,
-  parentOf: (id: string) => string | null | undefined,
-): boolean {
-  if (start === null) return false;
-  return start === id || isAbove(id, parentOf(start) ?? null, parentOf);
+/** Writes the difference between two states of an organization. */
+async function save(
+  trx: Transaction<Tables>,
+  organization: string,
+  before: Rows,
+  after: Rows,
+): Promise<void> {
+  const old = without(before, after);
+  if (old.length > 0) {
+    const ids = old.map(({ row }) => row.id);
+    await trx
+      .deleteFrom("cloudtruth_resources")
+      .where("organization", "=", organization)
+      .where("id", "in", ids)
+      .execute();
+  }
+  const fresh = without(after, before);
+  if (fresh.length > 0) {
+    const values = fresh.map(({ kind, row }) => ({
+      organization,
+      kind,
+      id: row.id,
+      content: JSON.stringify(row),
+    }));
+    await trx.insertInto("cloudtruth_resources").values(values).execute();
+  }
 }
+
+/** What is in one state, and not as it is in the other. */
+const without = (some: Rows, others: Rows): readonly { kind: string; row: Row }[] =>
+  kinds.flatMap((kind) =>
+    [...some[kind].values()]
+      .filter((row) => others[kind].get(row.id) !== row)
+      .map((row) => ({ kind, row })),
+  );
+
+const kinds = ["projects", "environments", "parameters", "values"] as const;
 
 const copy = ({ projects, environments, parameters, values }: Rows): Rows => ({
   projects: new Map(projects),
@@ -127,22 +128,3 @@ const copy = ({ projects, environments, parameters, values }: Rows): Rows => ({
   parameters: new Map(parameters),
   values: new Map(values),
 });
-
-function firstRows(row: () => Row): Rows {
-  const root: Environment = { ...row(), name: "default", description: "", parentId: null };
-  const below = ["development", "staging", "production"].map(
-    (name): Environment => ({ ...row(), name, description: "", parentId: root.id }),
-  );
-  const project: Project = {
-    ...row(),
-    name: "MyFirstProject",
-    description: "",
-    dependsOnId: null,
-  };
-  return {
-    projects: new Map([[project.id, project]]),
-    environments: new Map([root, ...below].map((environment) => [environment.id, environment])),
-    parameters: new Map(),
-    values: new Map(),
-  };
-}

@@ -17,7 +17,7 @@ const stage = (workspace = example.workspaces[0]): Stage => ({
   slack: example.slack,
   request: example.fetch,
   until: async (posted) => {
-    for (let seconds = 0; seconds < 3 && !posted(); seconds += 1) await example.bus.advance(1_000);
+    for (let seconds = 0; seconds < 3 && !posted(); seconds += 1) await example.advance(1_000);
   },
   say: (line) => said.push(line),
 });
@@ -29,6 +29,11 @@ describe("the tour", () => {
     expect(said.at(-1)).toBe(
       "12 of 12 messages arrived in #config-changes as their snapshots say.",
     );
+  });
+
+  it("can be played again in the same database", async () => {
+    expect(await playTour(stage()), said.join("\n")).toBe(true);
+    expect(await playTour(stage()), said.join("\n")).toBe(true);
   });
 
   it("puts no value into events, Slack messages or logs", async () => {

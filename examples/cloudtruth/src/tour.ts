@@ -18,7 +18,8 @@ export interface Stage {
 
 /**
  * Plays the tour: a webhook for all twelve event types, then every one of them, each awaited in
- * Slack and compared with the snapshot of its name.
+ * Slack and compared with the snapshot of its name. It leaves nothing but history, and can be played
+ * again.
  *
  * @returns whether all twelve messages arrived, once, each as its snapshot says
  */
@@ -27,7 +28,7 @@ export async function playTour(stage: Stage): Promise<boolean> {
   const inbox: FakeMessage[] = [];
   const stopListening = slack.onMessage((message) => inbox.push(message));
   try {
-    await subscribe(stage);
+    const webhook = await subscribe(stage);
     const created = new Map<string, string>();
     let right = 0;
     for (const step of steps) {
@@ -36,6 +37,8 @@ export async function playTour(stage: Stage): Promise<boolean> {
       await stage.until(() => inbox.length > 0);
       if (await check(stage, step.eventType, inbox.splice(0))) right += 1;
     }
+    await send(stage, { method: "DELETE", url: webhook, apiKey: workspace.apiKey });
+    say("");
     const channel = workspace.channels[0]?.name;
     say(`${right} of ${steps.length} messages arrived in #${channel} as their snapshots say.`);
     return right === steps.length;
@@ -117,7 +120,8 @@ const steps: readonly Step[] = [
   { eventType: "project_deleted", method: "DELETE", path: "{project}" },
 ];
 
-async function subscribe(stage: Stage): Promise<void> {
+/** @returns the webhook's url */
+async function subscribe(stage: Stage): Promise<string> {
   const { baseUrl, workspace } = stage;
   const { apiKey, token, organization } = workspace;
   const webhook = await send(stage, {
@@ -133,6 +137,7 @@ async function subscribe(stage: Stage): Promise<void> {
   });
   if (JSON.stringify(webhook).includes(token)) throw new Refused("✗ The answer shows the token.");
   stage.say(`  ${JSON.stringify(webhook["configuration"])}\n`);
+  return String(webhook["url"]);
 }
 
 /** An answer that ends the tour. */

@@ -40,7 +40,7 @@ describe("a webhook", () => {
     });
     await send("POST", "/api/v1/projects/", { body: { name: "theirs" }, apiKey: "globex-key" });
     await send("POST", "/api/v1/projects/", { body: { name: "ours" } });
-    await example.bus.advance(3_000);
+    await example.advance(3_000);
     const [message, ...others] = example.slack.messages("config-changes");
     expect(message?.text).toMatch(/^Project created ours\nBy: Ana Diaz\n/);
     expect(others).toEqual([]);
@@ -51,7 +51,7 @@ describe("a webhook", () => {
       body: webhookPayload({ ...payload, channel: "#old-releases", eventTypes: ["*"] }),
     });
     await send("POST", "/api/v1/projects/", { body: { name: "web" } });
-    await example.bus.advance(3_000);
+    await example.advance(3_000);
     const { body } = await send("GET", webhook.url);
     expect(body).toMatchObject({
       enabled: false,

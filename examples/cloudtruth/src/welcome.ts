@@ -1,16 +1,18 @@
-import { type Command, curl, webhookPayload } from "./commands.ts";
+import { relative } from "node:path";
+import { type Command, curl, newParameter, webhookPayload } from "./commands.ts";
+import type { Home } from "./home.ts";
 import type { Example } from "./start.ts";
 
 /** What a person at a terminal can do with the example: a short tour to copy. */
-export function welcome(
+export async function welcome(
   { baseUrl, workspaces, store }: Example,
-  options: { readonly keyIsRandom: boolean },
-): string {
+  { database, keyFile }: Home,
+): Promise<string> {
   const [workspace] = workspaces;
   if (workspace === undefined) throw new Error("The example has no Slack workspace.");
   const { apiKey, token, organization, channels } = workspace;
   const channel = `#${channels[0]?.name}`;
-  const [project] = store.read(organization).projects.values();
+  const rows = await store.read(organization);
   const command = (rest: Pick<Command, "method" | "body"> & { path: string }): string =>
     indented(curl({ ...rest, apiKey, url: `${baseUrl}/api/v1/${rest.path}` }));
 
@@ -22,11 +24,10 @@ CloudTruth, an example of Posthorn
   Slack  ${baseUrl}/slack/
   API    ${baseUrl}/api/v1/  with the API keys ${keys}
 
-Everything is gone when it ends: its storage is memory.${
-    options.keyIsRandom
-      ? " So is the key that seals the webhooks' tokens;\nset POSTHORN_KEY to give one of your own."
-      : ""
-  }
+A restart loses nothing; only the fake Slack forgets its messages. To begin anew, delete both:
+
+  database  ${shortest(database.name)}
+  key       ${keyFile === null ? "POSTHORN_KEY" : shortest(keyFile)}, which seals the webhooks' tokens
 
 A tour, to be copied into another terminal:
 
@@ -38,7 +39,7 @@ ${command({ method: "POST", path: "webhooks/", body: payload })}
 
 2. Create a parameter, and see it at ${baseUrl}/slack/
 
-${command({ method: "POST", path: `projects/${project?.id}/parameters/`, body: { name: "DB_HOST" } })}
+${command(newParameter(rows))}
 
 3. See the webhook again: its token stays secret, its status says whether messages arrive.
 
@@ -50,6 +51,12 @@ ${command({ method: "POST", path: "webhooks/", body: { ...payload, event_types: 
 
 All twelve event types by themselves: npm start -- --tour     Ctrl+C ends the example.
 `;
+}
+
+/** A path from here, if that is not a detour. */
+function shortest(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return path.startsWith("/") && !fromHere.startsWith("..") ? fromHere : path;
 }
 
 const indented = (text: string): string => text.replace(/^/gm, "   ");

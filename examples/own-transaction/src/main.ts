@@ -1,56 +1,44 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { defineCatalog, family } from "@posthorn/core";
-import { createTestBus } from "@posthorn/testing";
-import { object, string } from "valibot";
+import { sqliteStorage } from "@posthorn/storage-sql/sqlite";
+import { createBus } from "./bus.ts";
+import { createProject } from "./libraries/node-sqlite.ts";
 
-const catalog = defineCatalog({
-  ...family("project", { schema: object({ name: string() }) }),
-});
+const folder = mkdtempSync(join(tmpdir(), "own-transaction-"));
+const file = join(folder, "app.db");
 
-const bus = createTestBus({ catalog, handlers: [] });
-bus.on("project_*", ({ type, data }) => console.log(`${type}: ${data.name}`));
+const database = new DatabaseSync(file);
+database.exec("create table projects (name text primary key)");
 
-const database = new DatabaseSync(":memory:");
-database.exec("CREATE TABLE project (name TEXT PRIMARY KEY)");
-const insert = database.prepare("INSERT INTO project (name) VALUES (?)");
+const storage = sqliteStorage({ file });
+await storage.migrate();
+const bus = await createBus(storage, console.log);
 
-// #region create
-async function createProject(name: string): Promise<void> {
-  await inTransaction(async (tx) => {
-    await bus.publish("project_created", { name }, { organization: "acme", tx });
-    insert.run(name);
-  });
-}
-// #endregion create
-
-// #region transaction
-async function inTransaction(work: (tx: object) => Promise<void>): Promise<void> {
-  const tx = {};
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    await work(tx);
-  } catch (error) {
-    database.exec("ROLLBACK");
-    bus.rollback(tx);
-    throw error;
-  }
-  database.exec("COMMIT");
-  await bus.commit(tx);
-}
-// #endregion transaction
-
-await createProject("web");
+// #region publish
+createProject(database, bus, "web");
 await bus.drain();
 
-await createProject("web").catch((error: Error) => console.log(error.message));
+try {
+  createProject(database, bus, "web");
+} catch (error) {
+  console.log((error as Error).message);
+}
 await bus.drain();
 
 const { items } = await bus.events.list({ organization: "acme" });
 console.log(`events: ${items.length}`);
+// #endregion publish
+
+// #region end
 await bus.stop();
+await storage.close();
 database.close();
+// #endregion end
+rmSync(folder, { recursive: true });
 
 // Output:
-// project_created: web
-// UNIQUE constraint failed: project.name
+// project_created: {"name":"web"}
+// UNIQUE constraint failed: projects.name
 // events: 1

@@ -1,4 +1,4 @@
-import type { Environment, Parameter, Project, Rows, Value } from "../store.ts";
+import type { Environment, Parameter, Project, Rows, Value } from "../rows.ts";
 import { notFound } from "./refusal.ts";
 
 /** What stands in the path of a request. */

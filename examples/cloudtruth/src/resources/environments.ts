@@ -2,7 +2,7 @@ import type { EventInput } from "@posthorn/core";
 import type { Hono } from "hono";
 import * as v from "valibot";
 import type { CloudTruthCatalog } from "../catalog.ts";
-import { type Environment, isAbove, type Rows } from "../store.ts";
+import { type Environment, isAbove, type Rows } from "../rows.ts";
 import { environmentAt, environmentUrl, named } from "./address.ts";
 import { changed, fromTo } from "./changes.ts";
 import type { Host } from "./host.ts";
@@ -23,23 +23,23 @@ const environmentChanges = v.strictObject({
 
 /** `/api/v1/environments/` */
 export function environments(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
-  app.get("/api/v1/environments/", (context) =>
-    pageOf(context, {
+  app.get("/api/v1/environments/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
+    return pageOf(context, {
       baseUrl,
       query: v.strictObject({ name: v.optional(v.string()) }),
       rows: (query) =>
-        [...store.read(context.var.account.organization).environments.values()].filter(
+        [...rows.environments.values()].filter(
           (environment) => query.name === undefined || environment.name === query.name,
         ),
-      show: (environment) =>
-        shown(store.read(context.var.account.organization), environment, baseUrl),
-    }),
-  );
+      show: (environment) => shown(rows, environment, baseUrl),
+    });
+  });
 
   app.post("/api/v1/environments/", async (context) => {
     const { account } = context.var;
     const given = await bodyOf(context, newEnvironment);
-    const created = await store.write(account.organization, async (rows) => {
+    const created = await store.write(account.organization, async (rows, tx) => {
       const environment: Environment = {
         ...store.row(),
         name: given.name,
@@ -48,21 +48,24 @@ export function environments(app: Hono<Env>, { store, bus, baseUrl }: Host): voi
       };
       check(rows, environment);
       rows.environments.set(environment.id, environment);
-      await bus.publish("environment_created", eventData(rows, environment, baseUrl), account);
+      await bus.publish("environment_created", eventData(rows, environment, baseUrl), {
+        ...account,
+        tx,
+      });
       return shown(rows, environment, baseUrl);
     });
     return context.json(created, 201, { location: created.url });
   });
 
-  app.get("/api/v1/environments/:id/", (context) => {
-    const rows = store.read(context.var.account.organization);
+  app.get("/api/v1/environments/:id/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
     return context.json(shown(rows, environmentAt(rows, context.req.param("id")), baseUrl));
   });
 
   app.patch("/api/v1/environments/:id/", async (context) => {
     const { account } = context.var;
     const given = await bodyOf(context, environmentChanges);
-    const updated = await store.write(account.organization, async (rows) => {
+    const updated = await store.write(account.organization, async (rows, tx) => {
       const environment = environmentAt(rows, context.req.param("id"));
       if (environment.parentId === null && given.parent !== undefined) {
         throw invalid("parent", "The default environment has no parent: it is above all others.");
@@ -82,7 +85,10 @@ export function environments(app: Hono<Env>, { store, bus, baseUrl }: Host): voi
       };
       if (Object.keys(changes).length === 0) return shown(rows, environment, baseUrl);
       rows.environments.set(next.id, next);
-      await bus.publish("environment_updated", eventData(rows, next, baseUrl, changes), account);
+      await bus.publish("environment_updated", eventData(rows, next, baseUrl, changes), {
+        ...account,
+        tx,
+      });
       return shown(rows, next, baseUrl);
     });
     return context.json(updated);
@@ -90,7 +96,7 @@ export function environments(app: Hono<Env>, { store, bus, baseUrl }: Host): voi
 
   app.delete("/api/v1/environments/:id/", async (context) => {
     const { account } = context.var;
-    await store.write(account.organization, async (rows) => {
+    await store.write(account.organization, async (rows, tx) => {
       const environment = environmentAt(rows, context.req.param("id"));
       if (environment.parentId === null) {
         throw conflict("The default environment cannot be deleted: all others inherit from it.");
@@ -105,7 +111,10 @@ export function environments(app: Hono<Env>, { store, bus, baseUrl }: Host): voi
         );
       }
       rows.environments.delete(environment.id);
-      await bus.publish("environment_deleted", eventData(rows, environment, baseUrl), account);
+      await bus.publish("environment_deleted", eventData(rows, environment, baseUrl), {
+        ...account,
+        tx,
+      });
     });
     return context.body(null, 204);
   });

@@ -2,7 +2,7 @@ import type { EventInput } from "@posthorn/core";
 import type { Hono } from "hono";
 import * as v from "valibot";
 import type { CloudTruthCatalog } from "../catalog.ts";
-import { type Parameter, type Rows, valueIn } from "../store.ts";
+import { type Parameter, type Rows, valueIn } from "../rows.ts";
 import {
   environmentUrl,
   named,
@@ -34,8 +34,8 @@ const parameterChanges = v.strictObject({
 
 /** `/api/v1/projects/{project}/parameters/` */
 export function parameters(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
-  app.get("/api/v1/projects/:project/parameters/", (context) => {
-    const rows = store.read(context.var.account.organization);
+  app.get("/api/v1/projects/:project/parameters/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
     const project = projectAt(rows, context.req.param("project"));
     return pageOf(context, {
       baseUrl,
@@ -54,19 +54,22 @@ export function parameters(app: Hono<Env>, { store, bus, baseUrl }: Host): void 
     const { account } = context.var;
     const { mask_secrets: mask } = queryOf(context, maskQuery);
     const given = await bodyOf(context, newParameter);
-    const created = await store.write(account.organization, async (rows) => {
+    const created = await store.write(account.organization, async (rows, tx) => {
       const project = projectAt(rows, context.req.param("project"));
       const parameter: Parameter = { ...store.row(), projectId: project.id, ...given };
       check(rows, parameter);
       rows.parameters.set(parameter.id, parameter);
-      await bus.publish("parameter_created", eventData(rows, parameter, baseUrl), account);
+      await bus.publish("parameter_created", eventData(rows, parameter, baseUrl), {
+        ...account,
+        tx,
+      });
       return shown(rows, parameter, baseUrl, mask);
     });
     return context.json(created, 201, { location: created.url });
   });
 
-  app.get("/api/v1/projects/:project/parameters/:parameter/", (context) => {
-    const rows = store.read(context.var.account.organization);
+  app.get("/api/v1/projects/:project/parameters/:parameter/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
     const parameter = parameterAt(rows, context.req.param());
     return context.json(shown(rows, parameter, baseUrl, queryOf(context, maskQuery).mask_secrets));
   });
@@ -75,7 +78,7 @@ export function parameters(app: Hono<Env>, { store, bus, baseUrl }: Host): void 
     const { account } = context.var;
     const { mask_secrets: mask } = queryOf(context, maskQuery);
     const given = await bodyOf(context, parameterChanges);
-    const updated = await store.write(account.organization, async (rows) => {
+    const updated = await store.write(account.organization, async (rows, tx) => {
       const parameter = parameterAt(rows, context.req.param());
       const next: Parameter = {
         ...parameter,
@@ -94,7 +97,10 @@ export function parameters(app: Hono<Env>, { store, bus, baseUrl }: Host): void 
       };
       if (Object.keys(changes).length === 0) return shown(rows, parameter, baseUrl, mask);
       rows.parameters.set(next.id, next);
-      await bus.publish("parameter_updated", eventData(rows, next, baseUrl, changes), account);
+      await bus.publish("parameter_updated", eventData(rows, next, baseUrl, changes), {
+        ...account,
+        tx,
+      });
       return shown(rows, next, baseUrl, mask);
     });
     return context.json(updated);
@@ -102,7 +108,7 @@ export function parameters(app: Hono<Env>, { store, bus, baseUrl }: Host): void 
 
   app.delete("/api/v1/projects/:project/parameters/:parameter/", async (context) => {
     const { account } = context.var;
-    await store.write(account.organization, async (rows) => {
+    await store.write(account.organization, async (rows, tx) => {
       const parameter = parameterAt(rows, context.req.param());
       const values = valuesOf(rows, parameter);
       for (const value of values) rows.values.delete(value.id);
@@ -113,7 +119,7 @@ export function parameters(app: Hono<Env>, { store, bus, baseUrl }: Host): void 
       }));
       const data = eventData(rows, parameter, baseUrl);
       rows.parameters.delete(parameter.id);
-      await bus.publishMany([...removed, { type: "parameter_deleted", data, ...account }]);
+      await bus.publishMany([...removed, { type: "parameter_deleted", data, ...account }], { tx });
     });
     return context.body(null, 204);
   });

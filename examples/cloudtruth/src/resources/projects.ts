@@ -2,7 +2,7 @@ import type { EventInput } from "@posthorn/core";
 import type { Hono } from "hono";
 import * as v from "valibot";
 import type { CloudTruthCatalog } from "../catalog.ts";
-import { isAbove, type Project, type Rows } from "../store.ts";
+import { isAbove, type Project, type Rows } from "../rows.ts";
 import { named, projectAt, projectUrl } from "./address.ts";
 import { changed, fromTo } from "./changes.ts";
 import type { Host } from "./host.ts";
@@ -24,22 +24,23 @@ const projectChanges = v.strictObject({
 
 /** `/api/v1/projects/` */
 export function projects(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
-  app.get("/api/v1/projects/", (context) =>
-    pageOf(context, {
+  app.get("/api/v1/projects/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
+    return pageOf(context, {
       baseUrl,
       query: v.strictObject({ name: v.optional(v.string()) }),
       rows: (query) =>
-        [...store.read(context.var.account.organization).projects.values()].filter(
+        [...rows.projects.values()].filter(
           (project) => query.name === undefined || project.name === query.name,
         ),
-      show: (project) => shown(store.read(context.var.account.organization), project, baseUrl),
-    }),
-  );
+      show: (project) => shown(rows, project, baseUrl),
+    });
+  });
 
   app.post("/api/v1/projects/", async (context) => {
     const { account } = context.var;
     const given = await bodyOf(context, newProject);
-    const created = await store.write(account.organization, async (rows) => {
+    const created = await store.write(account.organization, async (rows, tx) => {
       const project: Project = {
         ...store.row(),
         name: given.name,
@@ -48,21 +49,21 @@ export function projects(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
       };
       check(rows, project);
       rows.projects.set(project.id, project);
-      await bus.publish("project_created", eventData(rows, project, baseUrl), account);
+      await bus.publish("project_created", eventData(rows, project, baseUrl), { ...account, tx });
       return shown(rows, project, baseUrl);
     });
     return context.json(created, 201, { location: created.url });
   });
 
-  app.get("/api/v1/projects/:id/", (context) => {
-    const rows = store.read(context.var.account.organization);
+  app.get("/api/v1/projects/:id/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
     return context.json(shown(rows, projectAt(rows, context.req.param("id")), baseUrl));
   });
 
   app.patch("/api/v1/projects/:id/", async (context) => {
     const { account } = context.var;
     const given = await bodyOf(context, projectChanges);
-    const updated = await store.write(account.organization, async (rows) => {
+    const updated = await store.write(account.organization, async (rows, tx) => {
       const project = projectAt(rows, context.req.param("id"));
       const next: Project = {
         ...project,
@@ -79,7 +80,10 @@ export function projects(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
       };
       if (Object.keys(changes).length === 0) return shown(rows, project, baseUrl);
       rows.projects.set(next.id, next);
-      await bus.publish("project_updated", eventData(rows, next, baseUrl, changes), account);
+      await bus.publish("project_updated", eventData(rows, next, baseUrl, changes), {
+        ...account,
+        tx,
+      });
       return shown(rows, next, baseUrl);
     });
     return context.json(updated);
@@ -87,7 +91,7 @@ export function projects(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
 
   app.delete("/api/v1/projects/:id/", async (context) => {
     const { account } = context.var;
-    await store.write(account.organization, async (rows) => {
+    await store.write(account.organization, async (rows, tx) => {
       const project = projectAt(rows, context.req.param("id"));
       const parameters = [...rows.parameters.values()].filter(
         ({ projectId }) => projectId === project.id,
@@ -99,7 +103,7 @@ export function projects(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
         );
       }
       rows.projects.delete(project.id);
-      await bus.publish("project_deleted", eventData(rows, project, baseUrl), account);
+      await bus.publish("project_deleted", eventData(rows, project, baseUrl), { ...account, tx });
     });
     return context.body(null, 204);
   });

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { baseUrl, type Rehearsal, rehearse } from "../rehearsal.ts";
 
@@ -144,6 +145,13 @@ describe("every collection", () => {
     expect((await send("POST", "/api/v1/projects/", { body: { name: "web" } })).status).toBe(500);
     publish.mockRestore();
     expect((await send("GET", "/api/v1/projects/?name=web")).body.count).toBe(0);
+  });
+
+  it("publishes nothing of a change that could not be kept", async () => {
+    await sql`create trigger refuse before insert on cloudtruth_resources
+      begin select raise(abort, 'disk full'); end`.execute(example.db);
+    expect((await send("POST", "/api/v1/projects/", { body: { name: "web" } })).status).toBe(500);
+    expect(await published()).toEqual([]);
   });
 
   it("gives a name once, to whoever comes first", async () => {

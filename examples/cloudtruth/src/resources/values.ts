@@ -2,7 +2,7 @@ import type { EventInput } from "@posthorn/core";
 import type { Hono } from "hono";
 import * as v from "valibot";
 import type { CloudTruthCatalog } from "../catalog.ts";
-import { type Parameter, type Rows, type Value, valueIn } from "../store.ts";
+import { type Parameter, type Rows, type Value, valueIn } from "../rows.ts";
 import {
   environmentAt,
   environmentUrl,
@@ -43,8 +43,8 @@ const valueChanges = v.strictObject({
 
 /** `/api/v1/projects/{project}/parameters/{parameter}/values/` */
 export function values(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
-  app.get("/api/v1/projects/:project/parameters/:parameter/values/", (context) => {
-    const rows = store.read(context.var.account.organization);
+  app.get("/api/v1/projects/:project/parameters/:parameter/values/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
     const parameter = parameterAt(rows, context.req.param());
     return pageOf(context, {
       baseUrl,
@@ -63,7 +63,7 @@ export function values(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
     const { account } = context.var;
     const { mask_secrets: mask } = queryOf(context, maskQuery);
     const given = await bodyOf(context, newValue);
-    const created = await store.write(account.organization, async (rows) => {
+    const created = await store.write(account.organization, async (rows, tx) => {
       const parameter = parameterAt(rows, context.req.param());
       if (!rows.environments.has(given.environment)) {
         throw invalid("environment", "There is no such environment. Give the url of one of yours.");
@@ -80,14 +80,14 @@ export function values(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
       };
       check(parameter, value);
       rows.values.set(value.id, value);
-      await bus.publish("value_created", valueData(rows, value, baseUrl), account);
+      await bus.publish("value_created", valueData(rows, value, baseUrl), { ...account, tx });
       return shownValue(rows, value, baseUrl, mask);
     });
     return context.json(created, 201, { location: created.url });
   });
 
-  app.get("/api/v1/projects/:project/parameters/:parameter/values/:id/", (context) => {
-    const rows = store.read(context.var.account.organization);
+  app.get("/api/v1/projects/:project/parameters/:parameter/values/:id/", async (context) => {
+    const rows = await store.read(context.var.account.organization);
     const value = valueAt(rows, context.req.param());
     const { mask_secrets: mask } = queryOf(context, maskQuery);
     return context.json(shownValue(rows, value, baseUrl, mask));
@@ -97,7 +97,7 @@ export function values(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
     const { account } = context.var;
     const { mask_secrets: mask } = queryOf(context, maskQuery);
     const given = await bodyOf(context, valueChanges);
-    const updated = await store.write(account.organization, async (rows) => {
+    const updated = await store.write(account.organization, async (rows, tx) => {
       const value = valueAt(rows, context.req.param());
       const next: Value = { ...value, ...content(given, value), ...store.touch() };
       check(parameterOf(rows, next), next);
@@ -108,7 +108,10 @@ export function values(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
       };
       if (Object.keys(changes).length === 0) return shownValue(rows, value, baseUrl, mask);
       rows.values.set(next.id, next);
-      await bus.publish("value_updated", valueData(rows, next, baseUrl, changes), account);
+      await bus.publish("value_updated", valueData(rows, next, baseUrl, changes), {
+        ...account,
+        tx,
+      });
       return shownValue(rows, next, baseUrl, mask);
     });
     return context.json(updated);
@@ -116,10 +119,10 @@ export function values(app: Hono<Env>, { store, bus, baseUrl }: Host): void {
 
   app.delete("/api/v1/projects/:project/parameters/:parameter/values/:id/", async (context) => {
     const { account } = context.var;
-    await store.write(account.organization, async (rows) => {
+    await store.write(account.organization, async (rows, tx) => {
       const value = valueAt(rows, context.req.param());
       rows.values.delete(value.id);
-      await bus.publish("value_deleted", valueData(rows, value, baseUrl), account);
+      await bus.publish("value_deleted", valueData(rows, value, baseUrl), { ...account, tx });
     });
     return context.body(null, 204);
   });

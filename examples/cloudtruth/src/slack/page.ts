@@ -1,5 +1,6 @@
 import { html } from "hono/html";
-import { type Command, curl, webhookPayload } from "../commands.ts";
+import { type Command, curl, newParameter, webhookPayload } from "../commands.ts";
+import type { Rows } from "../rows.ts";
 import type { Entry } from "./feed.ts";
 import { archiveBox } from "./icon.ts";
 import { messageToHtml } from "./message.ts";
@@ -17,8 +18,8 @@ export function channelPage(options: {
   /** The id of the last message of any channel: where live updates go on. */
   readonly last: string;
   readonly baseUrl: string;
-  /** The id of a project of the workspace's organization. */
-  readonly projectId: string;
+  /** What the workspace's organization has. */
+  readonly rows: Rows;
 }): Html {
   const { workspaces, workspace, channel, entries, last } = options;
   return html`<!doctype html>
@@ -80,14 +81,15 @@ const sign = ({ archived }: Channel): Html =>
   archived ? archiveBox : html`<span class="sign" aria-hidden="true">#</span>`;
 
 function emptyState(options: Parameters<typeof channelPage>[0]): Html {
-  const { workspace, channel, baseUrl, projectId } = options;
+  const { workspace, channel, baseUrl, rows } = options;
   const { apiKey, organization, token } = workspace;
   const name = `#${channel.name}`;
   const api = `${baseUrl}/api/v1`;
   const payload = webhookPayload({ token, channel: name, organization });
+  const { path, ...parameter } = newParameter(rows);
   const first = html`
   ${command(`Subscribe ${name} to new parameters`, { method: "POST", url: `${api}/webhooks/`, apiKey, body: payload })}
-  ${command("Create a parameter", { method: "POST", url: `${api}/projects/${projectId}/parameters/`, apiKey, body: { name: "DB_HOST" } })}`;
+  ${command("Create a parameter", { ...parameter, url: `${api}/${path}`, apiKey })}`;
   if (!channel.archived) {
     return html`<div id="empty">
   <h3>Nothing in ${name} yet</h3>

@@ -21,7 +21,7 @@ async function postToSlack(name: string, channel = "#config-changes"): Promise<v
     }),
   });
   await example.send("POST", "/api/v1/projects/", { body: { name } });
-  await example.bus.advance(2_000);
+  await example.advance(2_000);
 }
 
 /** The first events of the live stream. */
@@ -56,7 +56,7 @@ describe("the Slack page", () => {
 
   it("says in an empty channel how to fill it, with commands that work as they are", async () => {
     const html = await (await get("/slack/")).text();
-    const [project] = example.store.read("acme").projects.keys();
+    const [project] = (await example.store.read("acme")).projects.keys();
     expect(html).toContain("Nothing in #config-changes yet");
     expect(html).toContain(`curl -X POST ${baseUrl}/api/v1/webhooks/`);
     expect(html).toContain(`curl -X POST ${baseUrl}/api/v1/projects/${project}/parameters/`);
@@ -82,7 +82,7 @@ describe("the Slack page", () => {
     });
     expect(status).toBe(201);
     await example.send("POST", "/api/v1/projects/", { body: { name: "web" } });
-    await example.bus.advance(2_000);
+    await example.advance(2_000);
     const html = await (await get("/slack/")).text();
     expect(html).toContain('<b class="sender">&lt;script&gt;alert(1)&lt;/script&gt;</b>');
     expect(html).not.toContain("<script>");

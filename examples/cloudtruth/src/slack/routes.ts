@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { FakeSlack } from "@posthorn/testing/slack";
 import { Hono } from "hono";
 import { type SSEMessage, streamSSE } from "hono/streaming";
+import type { Store } from "../store.ts";
 import { createFeed, type Entry } from "./feed.ts";
 import { messageToHtml } from "./message.ts";
 import { channelPage } from "./page.ts";
@@ -13,10 +14,10 @@ export function slackRoutes(options: {
   readonly slack: Pick<FakeSlack, "onMessage">;
   readonly workspaces: readonly Workspace[];
   readonly baseUrl: string;
-  /** A project of the organization, for the commands that an empty channel shows. */
-  projectOf(organization: string): string;
+  /** What the organization has, for the commands that an empty channel shows. */
+  readonly read: Store["read"];
 }): Hono {
-  const { slack, workspaces, baseUrl, projectOf } = options;
+  const { slack, workspaces, baseUrl, read } = options;
   const feed = createFeed(slack);
   /** Tells a browser that kept its page over a restart, so that it begins anew. */
   const run = randomUUID();
@@ -37,7 +38,7 @@ export function slackRoutes(options: {
     for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
   });
 
-  app.get("/slack/", (context) => {
+  app.get("/slack/", async (context) => {
     const wanted = context.req.query("channel") ?? workspaces[0]?.channels[0]?.id;
     for (const workspace of workspaces) {
       const channel = workspace.channels.find(({ id }) => id === wanted);
@@ -49,7 +50,7 @@ export function slackRoutes(options: {
         entries: feed.of(channel.id),
         last: `${run} ${feed.after(0).length}`,
         baseUrl,
-        projectId: projectOf(workspace.organization),
+        rows: await read(workspace.organization),
       });
       return context.html(page, 200, { "cache-control": "no-store" });
     }

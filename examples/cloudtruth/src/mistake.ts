@@ -1,0 +1,2 @@
+/** Something that the person at the terminal can correct. */
+export class Mistake extends Error {}
