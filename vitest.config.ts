@@ -11,6 +11,7 @@ export default defineConfig({
     resolve: { conditions: ["@posthorn/source", "module", "node", "development|production"] },
   },
   test: {
+    globalSetup: "test/find-servers.ts",
     projects: ["test", "scripts", ...folders].map((root) => ({
       extends: true,
       root,
