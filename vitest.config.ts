@@ -12,6 +12,9 @@ export default defineConfig({
   },
   test: {
     globalSetup: "test/find-servers.ts",
+    // No claim of speed: what hangs has to end on a busy machine, too.
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
     projects: ["test", "scripts", ...folders].map((root) => ({
       extends: true,
       root,

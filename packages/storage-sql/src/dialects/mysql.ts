@@ -13,7 +13,7 @@ import {
   sent,
   type TableName,
 } from "../dialect.ts";
-import { change, rowsOf, type Script } from "../script.ts";
+import { change, type Row, rowsOf, type Script } from "../script.ts";
 import { assigned } from "./sqlite.ts";
 
 const TYPES: { readonly [type in Columns[string]]: string } = {
@@ -61,8 +61,9 @@ export function mysqlDialect(
   const mine = `select e.id from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id and e.append_id = ? order by r.nr`;
   const markers = insert({ table: "unrouted", rows: MARKER_COLUMNS });
   const waitsIn: Dialect["waitsIn"] = (lane) => `d.waiting_in = ${lane}`;
-  // Locked by the index, the entries of lanes that are skipped would stay locked.
-  const dueLanes = `select l.* from (select subscription_id from ${table("lanes")} where ${DUE_LANES} limit ?) as due ${lookUp("lanes", "l")} on l.subscription_id = due.subscription_id where l.next_due_at <= ? limit ? for update skip locked`;
+  // Not locked by this index, where the entries of lanes that are skipped would stay locked.
+  const dueLanes = `select subscription_id as id from ${table("lanes")} where ${DUE_LANES} limit ?`;
+  const lockDue = `select l.* from ${rows("r", { id: "key" })} ${lookUp("lanes", "l")} on l.subscription_id = r.id where l.next_due_at <= ? order by r.nr for update skip locked`;
   const dueOf = `(select * from ${table("deliveries")} d where ${waitsIn("?")} and d.due_at <= ? order by d.due_at, d.id limit ?)`;
   const firstsOf = `(select * from ${table("deliveries")} d where d.first_in = ? and d.due_at <= ? order by d.due_at, d.id limit ?)`;
   const ofEach = (branch: string): Dialect["dueOfEach"] =>
@@ -113,8 +114,17 @@ export function mysqlDialect(
     forUpdate: " for update",
     skipLocked: " for update skip locked",
     forShare: " lock in share mode",
-    lockDue: (handlerType, keyId, now, most) =>
-      rowsOf(dueLanes, handlerType, keyId, now, MOST_IN_THE_WAY * most, now, most),
+    lockDue: function* (handlerType, keyId, now, most) {
+      const due = yield* rowsOf(dueLanes, handlerType, keyId, now, MOST_IN_THE_WAY * most);
+      const candidates = due.map((row) => String(row["id"]));
+      const locked: Row[] = [];
+      while (locked.length < most && candidates.length > 0) {
+        // In order: InnoDB skips what is locked only after it has looked for a deadlock.
+        const next = candidates.splice(0, most - locked.length).sort();
+        locked.push(...(yield* rowsOf(lockDue, sent(next.map((id) => ({ id }))), now)));
+      }
+      return locked;
+    },
     // Other entries of the index are of lanes in which nothing waits, thousands of them.
     lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} force index (${index("lanes", "turns")}) where handler_type = ? and key_id = ? and waiting_for > ? order by waiting_for, next_due_at, served_at limit ?`,
     dueOfEach: ofEach(dueOf),

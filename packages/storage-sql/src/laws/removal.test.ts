@@ -100,6 +100,26 @@ onEachServer("an old event", ({ fresh }) => {
     expect(await tables.say(`select * from ${tables.table("attempts")}`)).toEqual([]);
   });
 
+  it("goes alone when thousands of deliveries go with it, and the others in the next calls", async () => {
+    const tables = await fresh();
+    const { subscribe, publish, route, succeed, storage, deliveries } = tables.process();
+    await subscribe();
+    for (let count = 0; count < 3; count += 1) await publish();
+    await succeed((await route({ slots: 3 })).claims);
+    const columns =
+      "organization, event_id, event_type, subscription_id, handler_type, status, attempts, throttles, lapses, created_at, completed_at";
+    const copied = tables.table("deliveries");
+    for (let doubling = 0; doubling < 13; doubling += 1) {
+      await tables.say(
+        `insert into ${copied} (id, ${columns}) select concat(id, '-${doubling}'), ${columns} from ${copied}`,
+      );
+    }
+    const answers: number[] = [];
+    for (let call = 0; call < 4; call += 1) answers.push(await storage.prune(prune));
+    expect(answers).toEqual([1, 1, 1, 0]);
+    expect(await deliveries()).toEqual([]);
+  }, 30_000);
+
   it("that somebody removed by hand ends its delivery, and holds up no other", async () => {
     const tables = await fresh();
     const { subscribe, publish, route, claim, deliveries } = tables.process();

@@ -24,10 +24,6 @@ const harness = { open: memoryStorage };
 /** Longer than looking for the shortest history may take. */
 const timeout = 60_000;
 
-describe("the memory storage", () => {
-  it(storageHistories.name, () => storageHistories.run(harness, { runs: 300 }), timeout);
-});
-
 /** What is wrong with a storage, and how it comes about. */
 type Flaw = readonly [flaw: string, broken: (sound: Memory) => Memory];
 
