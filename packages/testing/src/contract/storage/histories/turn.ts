@@ -79,7 +79,7 @@ export function takeSound(
     judgeRetries(id, { due, taken });
   }
   passGates(model, claims, asks);
-  judgeOrder(model, request, turns);
+  judgeOrder(model, request, turns, asks);
   for (const { lane, taken } of turns) {
     const refusals = refusalsOf(lane, asks);
     if (taken.length > 0) lane.restsUntil = latest(asksOf(lane, asks));
@@ -179,9 +179,15 @@ const latest = (asks: readonly Ask[]): number => Math.max(0, ...asks.map(({ agai
 
 /**
  * A lane that could have gone on must not be left out for one of its organization that is due
- * later, nor for long; and an organization not for what is another's second lane.
+ * later, nor for long; and an organization not for what is another's second lane, unless its turn
+ * went to a lane whose gates refused.
  */
-function judgeOrder(model: Model, { now, slots }: ClaimRequest, turns: readonly Turn[]): void {
+function judgeOrder(
+  model: Model,
+  { now, slots }: ClaimRequest,
+  turns: readonly Turn[],
+  asks: readonly Ask[],
+): void {
   const served = turns.filter(({ taken }) => taken.length > 0);
   const byOrganization = Map.groupBy(served, organizationOf);
   const mostOfOne = Math.max(...[...byOrganization.values()].map(({ length }) => length));
@@ -190,6 +196,9 @@ function judgeOrder(model: Model, { now, slots }: ClaimRequest, turns: readonly 
       organization,
       Math.max(...own.map((turn) => Math.min(firstDue(turn), turn.lane.turnFrom))),
     ]),
+  );
+  const refused = new Set(
+    turns.filter(({ lane }) => refusalsOf(lane, asks).length > 0).map(organizationOf),
   );
   for (const { lane } of served) lane.turnFrom = Number.POSITIVE_INFINITY;
   for (const turn of turns) {
@@ -204,7 +213,7 @@ function judgeOrder(model: Model, { now, slots }: ClaimRequest, turns: readonly 
       `The lane ${id} was left out for one that is due later.`,
     );
     demand(
-      !isLeftOut || own !== undefined || mostOfOne <= 1,
+      !isLeftOut || own !== undefined || mostOfOne <= 1 || refused.has(organizationOf(turn)),
       `The lane ${id} was left out for another organization's second lane.`,
     );
     lane.leftOut = isLeftOut && turnsAt < now ? lane.leftOut + 1 : 0;
