@@ -25,6 +25,7 @@ const FAILURES: readonly (readonly [Failure, string, unknown])[] = [
   ["lost", "a former primary", sqlState("25006")],
   ["lost", "a connection exception", sqlState("08006")],
   ["lost", "too many connections to MySQL", mysql(1040, "08004")],
+  ["lost", "too many prepared statements", mysql(1461, "42000")],
   ["lost", "MySQL's shutdown", mysql(1053, "08S01")],
   ["lost", "a connection that MariaDB killed", mysql(1927, "70100")],
   ["lost", "a former primary of MySQL", mysql(1836, "HY000")],

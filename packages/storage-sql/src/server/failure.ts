@@ -79,6 +79,7 @@ const BY_MYSQL_NUMBER: ReadonlyMap<number, Failure> = new Map([
 
   [1203, "lost"], // too many connections of this user
   [1226, "lost"], // too many connections of this user
+  [1461, "lost"], // too many prepared statements: a connection that ends makes room
   [1290, "lost"], // read only, after a failover
   [1836, "lost"], // read only, after a failover
   [1927, "lost"], // killed
