@@ -90,6 +90,12 @@ describe("a run is well", () => {
     expect(judge(sentTwice)).toMatchObject({ duplicates: 1, explained: 1, broken: [] });
   });
 
+  it("if what a process had sent arrived only after it was killed", () => {
+    const faults = [{ kind: "kill", process: "dispatcher-1", from: 1_098, to: 1_098 }] as const;
+    const verdict = judge({ ...sentTwice, faults });
+    expect(verdict).toMatchObject({ duplicates: 1, explained: 1, broken: [] });
+  });
+
   it("if an attempt that says it failed had arrived all the same", () => {
     const failed = attempt({ token: "token-0", outcome: "failed", durationMs: 1_000 });
     const run = evidence({

@@ -104,7 +104,8 @@ function contradictions(delivery: Remembered, sent: readonly Arrival[]): readonl
 
 /**
  * A success is repeated only if its attempt says that it failed, or if its flight lapsed because
- * something was done to its process, or to all of them, before its settlement.
+ * something was done to its process, or to all of them, before its settlement. What a process had
+ * sent when it was killed may arrive after it, and nobody settles that.
  */
 function isExplained(
   { at, process }: Arrival,
@@ -120,7 +121,7 @@ function isExplained(
     (fault) =>
       (fault.process === null || fault.process === process) &&
       fault.from <= at + settleMs &&
-      fault.to >= at,
+      (fault.to >= at || fault.kind === "kill"),
   );
   return saidToHaveFailed || (delivery.lapses > 0 && isStruck);
 }
