@@ -16,7 +16,7 @@ import { operating } from "./operate.ts";
 import { int } from "./records.ts";
 import { replaying } from "./replays.ts";
 import { NOTHING_ROUTED, routing } from "./route.ts";
-import { checkSchema } from "./schema/check.ts";
+import { checkSchema, checkThere } from "./schema/check.ts";
 import { type Migrated, migrate, type Target } from "./schema/migrate.ts";
 import { rowsOf, type Script } from "./script.ts";
 import { type Settled, settling } from "./settle.ts";
@@ -32,7 +32,8 @@ export interface SqlStorage<Name extends DialectName> extends Storage<SqlTransac
    *
    * @param options.print Changes nothing, and answers the SQL: for hosts with a migration tool of
    * their own.
-   * @throws PosthornError `schema_mismatch` if tables of these names are somebody else's.
+   * @throws PosthornError `schema_mismatch` if tables of these names are somebody else's, or too new
+   * for this code.
    */
   migrate(options?: { readonly print?: boolean }): Promise<Migrated>;
 }
@@ -59,17 +60,28 @@ export function sqlStorage<Name extends DialectName>(
   const replays = replaying(dialect);
   const housekeeping = housekeepingIn(dialect);
   const beats = beating(dialect);
-  const join = joining(dialect.name, target.guard);
 
   let checked: Promise<void> | null = null;
+  let fits = false;
   /** Looks once whether the tables are what this code needs; every verb begins with it. */
   function ready(): Promise<void> {
-    checked ??= checkSchema(target).catch((error: unknown) => {
-      checked = null;
-      throw error;
-    });
+    checked ??= checkSchema(target).then(
+      () => {
+        fits = true;
+      },
+      (error: unknown) => {
+        checked = null;
+        throw error;
+      },
+    );
     return checked;
   }
+
+  const join = joining(dialect.name, target.naming, function* () {
+    if (target.guard !== undefined) yield* target.guard();
+    // In the host's own transaction: to wait for a second connection could be to wait for ever.
+    if (!fits) fits = yield* checkThere(target);
+  });
 
   /** A verb that changes something, and is safe to repeat if its answer was lost. */
   async function transact<Result>(script: () => Script<Result>): Promise<Result> {
@@ -246,6 +258,7 @@ export function sqlStorage<Name extends DialectName>(
 
     migrate: async (options) => {
       checked = null;
+      fits = false;
       return migrate(target, options);
     },
 

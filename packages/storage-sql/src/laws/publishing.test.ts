@@ -16,6 +16,7 @@ onEachServer("publishing", ({ dialect, fresh }) => {
     const tables = await fresh();
     const { publish, storage } = tables.process();
     const host = await tables.begin();
+    await publish();
     await publish({}, host.tx);
     expect(host.said).toHaveLength(plain);
     host.said.length = 0;
@@ -25,7 +26,45 @@ onEachServer("publishing", ({ dialect, fresh }) => {
     await storage.append(events, host.tx as never);
     expect(host.said).toHaveLength(keyed);
     await host.end("commit");
-    expect(await storage.backlog(NOW)).toMatchObject({ unrouted: 51 });
+    expect(await storage.backlog(NOW)).toMatchObject({ unrouted: 52 });
+  });
+
+  it("looks first, once, whether the tables are what this code needs, in the same transaction", async () => {
+    const tables = await fresh();
+    const { publish, said } = tables.process();
+    const host = await tables.begin();
+    await publish({}, host.tx);
+    expect(host.said).toHaveLength(plain + 2);
+    host.said.length = 0;
+    await publish({}, host.tx);
+    expect(host.said).toHaveLength(plain);
+    await host.end("commit");
+    expect(said).toEqual([]);
+  });
+
+  it("in a host's transaction refuses tables that are too new, or in part gone, and ends nothing", async () => {
+    const tables = await fresh();
+    const { publish, storage } = tables.process();
+    const host = await tables.begin();
+    await tables.say(
+      `insert into ${tables.table("migrations")} (version, name, compatible, applied_at) values (9, 'later', 9, 0)`,
+    );
+    await expect(publish({}, host.tx)).rejects.toMatchObject({
+      code: "schema_mismatch",
+      message: expect.stringContaining("Upgrade @posthorn/storage-sql"),
+    });
+    await tables.say(`delete from ${tables.table("migrations")} where version = 9`);
+    await host.end("commit");
+
+    const next = await tables.begin();
+    await tables.say(`drop table ${tables.table("gates")}`);
+    await expect(publish({}, next.tx)).rejects.toMatchObject({
+      code: "schema_mismatch",
+      message: expect.stringContaining("some are gone"),
+    });
+    expect(await next.say("select 1 as one")).toMatchObject([{ one: 1 }]);
+    await next.end("commit");
+    await storage.close();
   });
 
   it.each([
@@ -133,5 +172,18 @@ describe("publishing on SQLite", () => {
     host.close();
     await storage.close();
     rmSync(folder, { recursive: true });
+  });
+
+  it("synchronously, first of all: refuses tables that are too new", () => {
+    const host = new DatabaseSync(":memory:");
+    const storage = sqliteStorage({ connection: host });
+    host.exec("create table posthorn_migrations (version, name, compatible, applied_at)");
+    host.exec("insert into posthorn_migrations values (9, 'later', 9, 0)");
+    host.exec("begin immediate");
+    expect(() => storage.appendSync?.([anEventNamed("e-1")], sqliteTransaction(host))).toThrow(
+      expect.objectContaining({ code: "schema_mismatch" }),
+    );
+    host.exec("rollback");
+    host.close();
   });
 });

@@ -36,6 +36,11 @@ onEachDatabase("checking the tables", ({ dialect, schema, connection, connect, t
         code: "schema_mismatch",
         message: `Posthorn's tables ${to.naming.place} are at version 3, which needs code that knows version 3 or a later one; this code knows ${older.migrations.length}. Upgrade @posthorn/storage-sql in this process.`,
       });
+      for (const print of [true, false]) {
+        await expect(migrate({ ...to, schema: older }, { print })).rejects.toThrow(
+          "Upgrade @posthorn/storage-sql in this process.",
+        );
+      }
     }
   });
 

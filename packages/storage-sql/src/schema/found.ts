@@ -38,3 +38,20 @@ export function* find(schema: Schema, naming: Naming): Script<Found> {
     tables,
   };
 }
+
+/** The version of the tables that this code makes. */
+export const newestOf = ({ migrations }: Schema): number => migrations.at(-1)?.version ?? 0;
+
+/** @throws PosthornError `schema_mismatch` if only newer code works with what was found. */
+export function assertNotTooNew(
+  { version, compatible }: Found,
+  schema: Schema,
+  naming: Naming,
+): void {
+  const known = newestOf(schema);
+  if (compatible <= known) return;
+  throw new PosthornError(
+    "schema_mismatch",
+    `Posthorn's tables ${naming.place} are at version ${version}, which needs code that knows version ${compatible} or a later one; this code knows ${known}. Upgrade @posthorn/storage-sql in this process.`,
+  );
+}

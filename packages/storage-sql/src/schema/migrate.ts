@@ -1,6 +1,6 @@
 import type { Database } from "../database.ts";
 import type { Script } from "../script.ts";
-import { find } from "./found.ts";
+import { assertNotTooNew, find } from "./found.ts";
 import type { Migration, Schema } from "./migration.ts";
 import type { Naming } from "./naming.ts";
 
@@ -28,8 +28,8 @@ export interface Migrated {
  *
  * @param options.print Changes nothing, and answers what would be done: for hosts whose tables are
  * made by a tool of their own.
- * @throws PosthornError `schema_mismatch` if tables of these names are somebody else's, or if
- * another process has held MySQL's lock for a minute.
+ * @throws PosthornError `schema_mismatch` if tables of these names are somebody else's, or too new
+ * for this code, or if another process has held MySQL's lock for a minute.
  */
 export async function migrate(
   { database, schema, naming }: Target,
@@ -45,6 +45,7 @@ export async function migrate(
 
 function* findMissing(schema: Schema, naming: Naming): Script<readonly Migration[]> {
   const found = yield* find(schema, naming);
+  assertNotTooNew(found, schema, naming);
   return schema.migrations.filter(({ version }) => version > found.version);
 }
 

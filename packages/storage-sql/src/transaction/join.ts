@@ -1,5 +1,6 @@
 import { PosthornError } from "@posthorn/core";
 import type { DialectName } from "../dialect.ts";
+import type { Naming } from "../schema/naming.ts";
 import { play, playAsync, type Reply, type Script, type Statement } from "../script.ts";
 import { isBusy } from "../sqlite-database.ts";
 import { notWrapped } from "./adapter.ts";
@@ -16,9 +17,9 @@ export interface Joining {
  *
  * @param guard What is asked of a transaction before anything is written in it.
  */
-export function joining(dialect: DialectName, guard?: () => Script<void>): Joining {
+export function joining(dialect: DialectName, naming: Naming, guard: () => Script<void>): Joining {
   const guarded = function* <Result>(script: () => Script<Result>): Script<Result> {
-    if (guard !== undefined) yield* guard();
+    yield* guard();
     return yield* script();
   };
 
@@ -43,7 +44,7 @@ export function joining(dialect: DialectName, guard?: () => Script<void>): Joini
     try {
       return play(guarded(script), (statement) => transaction.execute(statement) as Reply);
     } catch (error) {
-      throw explained(error, transaction);
+      throw explained(error, transaction, naming);
     }
   }
 
@@ -55,7 +56,7 @@ export function joining(dialect: DialectName, guard?: () => Script<void>): Joini
     try {
       return await playAsync(guarded(script), (statement: Statement) => tx.execute(statement));
     } catch (error) {
-      throw explained(error, tx);
+      throw explained(error, tx, naming);
     }
   }
 
@@ -69,10 +70,14 @@ export function joining(dialect: DialectName, guard?: () => Script<void>): Joini
 }
 
 /** What people can do about it, where there is something; otherwise the error itself. */
-function explained(error: unknown, { source, dialect }: SqlTransaction): unknown {
+function explained(
+  error: unknown,
+  { source, dialect }: SqlTransaction,
+  { place, option }: Naming,
+): unknown {
   if (isOrComesOf(error, isMissingTable)) {
     return unknownTransaction(
-      `\`tx\` is ${source} in a database that has none of Posthorn's tables. Publish in a transaction on the storage's own database, and run \`storage.migrate()\` there before.`,
+      `\`tx\` is ${source} in a database that lacks Posthorn's tables ${place}. Publish in a transaction on the storage's own database; if this one is, run \`await storage.migrate()\` there before, or give the storage the ${option} that they were made with.`,
     );
   }
   if (dialect === "sqlite" && isOrComesOf(error, isBusy)) {

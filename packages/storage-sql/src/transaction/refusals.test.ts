@@ -22,6 +22,7 @@ import postgres from "postgres";
 import { DataSource } from "typeorm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { postgresServer } from "../../../../test/servers.ts";
+import { postgresNaming } from "../schema/naming.ts";
 import type { Script } from "../script.ts";
 import * as adapters from "../transaction.ts";
 import { joining } from "./join.ts";
@@ -264,8 +265,8 @@ describe.each([
 });
 
 describe("a storage", () => {
-  const join = joining("postgres");
   const nothing = function* (): Script<void> {};
+  const join = joining("postgres", postgresNaming(), nothing);
 
   it("refuses what is not wrapped, and says what it is and how to wrap it", async () => {
     for (const { thing, wrap, says } of Object.values(things)) {
