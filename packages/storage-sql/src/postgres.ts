@@ -1,5 +1,6 @@
 import { nodeSystem, type System } from "@posthorn/core";
 import { postgresDialect } from "./dialects/postgres.ts";
+import { assertOptions } from "./options.ts";
 import { postgresNaming } from "./schema/naming.ts";
 import { postgresSchema } from "./schema/postgres.ts";
 import { type PostgresDriver, postgresDatabase } from "./server/postgres.ts";
@@ -25,10 +26,16 @@ export interface PostgresStorageOptions {
 /**
  * A storage in PostgreSQL, beside the host's own tables. Any number of processes may share it.
  *
- * @throws PosthornError `invalid_options` if the schema is no identifier, or `pool` is nothing
- * that Posthorn can take connections from.
+ * @throws PosthornError `invalid_options` if an option is wrong, or there is none of its
+ * name: the schema is no identifier, or `pool` is nothing that Posthorn can take connections from.
  */
 export function postgresStorage(options: PostgresStorageOptions): SqlStorage<"postgres"> {
+  assertOptions("postgresStorage", options, {
+    pool: true,
+    schema: true,
+    prepare: true,
+    system: true,
+  });
   const { pool, schema, prepare, system = nodeSystem() } = options;
   const naming = postgresNaming({ ...(schema !== undefined && { schema }) });
   const database = postgresDatabase(pool, postgresDialect(naming.table), {

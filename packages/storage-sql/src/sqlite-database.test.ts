@@ -167,8 +167,8 @@ describe("a SQLite file", () => {
 describe("what is refused", () => {
   it.each([
     ["neither file nor connection", {}],
-    ["both", { file: ":memory:", connection: new DatabaseSync(":memory:") }],
-    ["a prefix that is no identifier", { file: ":memory:", prefix: 'x"; drop table users; --' }],
+    ["both", { file: "app.db", connection: new DatabaseSync(":memory:") }],
+    ["a prefix that is no identifier", { file: "app.db", prefix: 'x"; drop table users; --' }],
     ["a file that is no path", { file: 7 }],
     ["a connection that is none", { connection: { query: () => {} } }],
   ])("%s", (_, options) => {

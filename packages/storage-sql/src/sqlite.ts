@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { nodeSystem, PosthornError, type System } from "@posthorn/core";
 import { sqliteDialect } from "./dialects/sqlite.ts";
+import { assertOptions } from "./options.ts";
 import { prefixNaming } from "./schema/naming.ts";
 import { sqliteSchema } from "./schema/sqlite.ts";
 import { type Row, rowsOf, type Script } from "./script.ts";
@@ -36,28 +37,44 @@ export interface SqliteStorageOptions {
  * A storage in a SQLite file, beside the host's own tables. Any number of processes on one machine
  * may share the file.
  *
- * @throws PosthornError `invalid_options` if the prefix is no identifier, or not exactly one of
- * `file` and `connection` is given.
+ * @throws PosthornError `invalid_options` if an option is wrong, or there is none of its
+ * name: the prefix is no identifier, not exactly one of `file` and `connection` is given, or the file
+ * cannot be opened.
  */
 export function sqliteStorage(options: SqliteStorageOptions): SqlStorage<"sqlite"> {
+  assertOptions("sqliteStorage", options, {
+    file: true,
+    connection: true,
+    prefix: true,
+    synchronous: true,
+    system: true,
+  });
   const { file, connection, prefix, synchronous = "full", system = nodeSystem() } = options;
   if ((file === undefined) === (connection === undefined)) {
-    throw new PosthornError(
-      "invalid_options",
+    throw invalid(
       "sqliteStorage takes either `file`, the path of the database, or `connection`, one that only Posthorn uses.",
     );
   }
   if (file !== undefined && typeof file !== "string") {
-    throw new PosthornError("invalid_options", "`file` must be the path of a database, as text.");
+    throw invalid("`file` must be the path of a database, as text.");
+  }
+  if (file === "" || file === ":memory:") {
+    throw invalid(
+      `\`file\` is ${JSON.stringify(file)}: a database of this connection alone, which no transaction of yours can be in. Give a file; for tests take memoryStorage().`,
+    );
+  }
+  if (synchronous !== "full" && synchronous !== "normal") {
+    throw invalid(
+      `\`synchronous\` is ${JSON.stringify(synchronous)}. It must be "full" or "normal".`,
+    );
   }
   if (connection !== undefined && !isConnection(connection)) {
-    throw new PosthornError(
-      "invalid_options",
+    throw invalid(
       "`connection` must be a DatabaseSync of node:sqlite or a Database of better-sqlite3.",
     );
   }
   const naming = prefixNaming({ ...(prefix !== undefined && { prefix }) }, '"');
-  const own = connection ?? new DatabaseSync(file as string);
+  const own = connection ?? opened(file as string);
   const database = sqliteDatabase({
     connection: own,
     isOwn: connection === undefined,
@@ -67,6 +84,20 @@ export function sqliteStorage(options: SqliteStorageOptions): SqlStorage<"sqlite
   });
   return sqlStorage({ database, naming, schema: sqliteSchema, guard: sameCopyAs(own) });
 }
+
+function opened(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file);
+  } catch (error) {
+    throw invalid(
+      `The SQLite file ${JSON.stringify(file)} cannot be opened: ${(error as Error).message}. A file that is missing is made, its folder is not: check the path, and the rights to both.`,
+      error,
+    );
+  }
+}
+
+const invalid = (message: string, cause?: unknown): PosthornError =>
+  new PosthornError("invalid_options", message, { cause });
 
 /**
  * Refuses transactions of another copy of SQLite than the storage's: its locks and ours would not
