@@ -68,11 +68,11 @@ describe("health", () => {
 
   it("takes a dispatcher for dead half a minute after it fell silent", async () => {
     const { system, storage, handler, pass, alive } = await setup();
-    const process = mortal(storage, system);
+    const { kill, ...process } = mortal(storage, system);
     const bus = createEventBus({ catalog, handlers: [handler], ...process });
     bus.start();
     await pass(60 * SECOND);
-    process.kill();
+    kill();
     await pass(20 * SECOND);
     expect(await alive()).toBe(1);
     await pass(12 * SECOND);

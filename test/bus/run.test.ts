@@ -344,11 +344,11 @@ describe("processes that share a storage", () => {
   it("take over what a process that died had in flight, once its lease is over", async () => {
     const { storage, system, bus, sent, publish, pass, statuses } = await setup();
     const { handler } = probe({ now: system.now, reply: () => new Promise(() => {}) });
-    const process = mortal(storage, system);
+    const { kill, ...process } = mortal(storage, system);
     void createEventBus({ catalog, handlers: [handler], ...process }).drain();
     await publish("one");
     await settle();
-    process.kill();
+    kill();
     bus.start();
     await pass(59_000);
     expect(sent).toHaveLength(0);
@@ -376,10 +376,10 @@ describe("processes that share a storage", () => {
       },
     };
     const crash = async (): Promise<void> => {
-      const process = mortal(storage, system);
+      const { kill, ...process } = mortal(storage, system);
       void createEventBus({ catalog, handlers: [poison], ...process }).drain();
       await settle();
-      process.kill();
+      kill();
       system.moveTo(system.now() + 60_000);
     };
     const bus = createEventBus({ catalog, handlers: [sound], storage, system });

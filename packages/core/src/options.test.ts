@@ -46,7 +46,7 @@ describe("options", () => {
   });
 
   it("take undefined for what is not given", () => {
-    const names = ["concurrency", "leaseMs", "pollMs", "retentionMs", "retry", "transport"];
+    const names = ["concurrency", "leaseMs", "pollMs", "retentionMs", "retry", "transport", "x"];
     const absent = Object.fromEntries(names.map((name) => [name, undefined]));
     expect(resolve(absent)).toMatchObject({ concurrency: 50, leaseMs: 60_000 });
   });
@@ -110,7 +110,12 @@ describe("an option that is wrong is refused, by its name, its value and what it
     [{ concurrency: Number.NaN }, /^concurrency is NaN/],
     [{ concurrency: 1e9 }, /^concurrency is 1000000000/],
     [{ concurrency: Number.POSITIVE_INFINITY }, /^concurrency is Infinity/],
-    [{ concurrency: "5" }, /^concurrency is 5/],
+    [{ concurrency: "5" }, /^concurrency is "5"\. It must be an integer/],
+    [{ leasMs: 60_000 }, /^createEventBus has no option "leasMs"\. Did you mean "leaseMs"\?/],
+    [
+      { database: "app.db" },
+      /^createEventBus has no option "database"\. Its options are catalog, /,
+    ],
     [
       { concurrency: 5, perOrganization: 6 },
       /^perOrganization is 6\. It must be an integer from 1 to 5\./,
@@ -149,14 +154,22 @@ describe("an option that is wrong is refused, by its name, its value and what it
     [{ handlers: [slack, slack] }, /^handlers\[1\] has the type "slack", which an earlier/],
     [{ handlers: undefined }, /^handlers must be an array/],
     [{ handlers: slack }, /^handlers must be an array/],
-    [{ handlers: [null] }, /^handlers\[0\]\.type is undefined/],
+    [{ handlers: [null] }, /^handlers\[0\] is null\. Pass handlers, such as `slack\(\)`\./],
+    [
+      { handlers: [() => slack] },
+      /^handlers\[0\] is a function\. Call it, and pass what it answers\./,
+    ],
     [{ catalog: undefined }, /^catalog is missing\. Make one with defineCatalog\(\)\./],
     [{ catalog: { ping: {} } }, /^catalog\.ping\.schema is not a Standard Schema/],
     [
       { catalog: { ping: { schema: v.null(), example: 5 } } },
       /^catalog\.ping\.example is not valid/,
     ],
-    [{ storage: undefined }, /^storage is not a Storage: it lacks append, route, claim/],
+    [{ storage: undefined }, /^storage is undefined\. Pass what memoryStorage\(\)/],
+    [{ storage: Promise.resolve(storage) }, /^storage is a promise\. Await it first\./],
+    [{ storage: () => storage }, /^storage is a function\. Call it, and pass what it answers\./],
+    [{ storage: { query: () => {} } }, /^storage is an object of another kind\. Pass what/],
+    [{ storage: "postgres://" }, /^storage is a string\. Pass what/],
     [{ storage: { ...storage, prune: undefined } }, /^storage is not a Storage: it lacks prune\./],
     [{ storage: { ...storage, history: {} } }, /^storage is not a Storage: it lacks .*event/],
     [{ transport: {} }, /^transport is not a Transport: it lacks wake, broadcast, listen, close/],

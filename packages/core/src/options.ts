@@ -8,6 +8,7 @@ import type { Logger } from "./logger.ts";
 import { type RetryPolicy, standardRetry } from "./retry.ts";
 import type { EncryptionKey } from "./secrets.ts";
 import type { Storage } from "./storage.ts";
+import { closest, listed, quoted } from "./suggest.ts";
 import type { System } from "./system.ts";
 import type { Transport } from "./transport.ts";
 
@@ -32,8 +33,8 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
   /** How long one delivery may take, for handlers that do not say. Milliseconds, default 15,000. */
   readonly handlerTimeoutMs?: number | undefined;
   /**
-   * How long a delivery belongs to a process that went silent. Milliseconds, default 60,000; at
-   * least 5 seconds longer than every handler's timeout.
+   * How long a delivery belongs to a process that went silent. Milliseconds, at least 5,500 longer
+   * than every handler's timeout. Default 60,000, or twice the longest timeout if that is more.
    */
   readonly leaseMs?: number | undefined;
   /** How long the dispatcher sleeps at most. Milliseconds, 10 to 86,400,000. Default 1,000. */
@@ -73,6 +74,24 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 /** Half of the longest lease, so that every timeout has a lease that fits. */
 const LONGEST_TIMEOUT_MS = DAY_MS / 2 - 10_000;
 const LEASE_MARGIN_MS = 5_000;
+const optionNames: { readonly [Name in keyof EventBusOptions<Catalog, Handler>]-?: true } = {
+  catalog: true,
+  storage: true,
+  handlers: true,
+  transport: true,
+  encryptionKeys: true,
+  logger: true,
+  concurrency: true,
+  perOrganization: true,
+  handlerTimeoutMs: true,
+  leaseMs: true,
+  pollMs: true,
+  retry: true,
+  retentionMs: true,
+  autoDisable: true,
+  system: true,
+};
+
 const storageMethods = [
   "append",
   "route",
@@ -106,6 +125,7 @@ const historyMethods = ["event", "events", "delivery", "deliveries", "attempts"]
 export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
   options: EventBusOptions<C, H, Tx>,
 ): ResolvedOptions {
+  checkNames(options);
   checkCatalog(options.catalog);
   checkStorage(options.storage);
   checkTransport(options.transport);
@@ -166,6 +186,18 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
   };
 }
 
+/** A name that is mistyped would change nothing, and say nothing. */
+function checkNames(options: object): void {
+  const names = Object.keys(optionNames);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || names.includes(name)) continue;
+    const suggestion = closest(name, names);
+    throw invalid(
+      `createEventBus has no option ${quoted(name)}. ${suggestion === null ? `Its options are ${listed(names)}.` : `Did you mean "${suggestion}"?`}`,
+    );
+  }
+}
+
 function checkCatalog(catalog: Catalog): void {
   if (typeof catalog !== "object" || catalog === null) {
     throw invalid("catalog is missing. Make one with defineCatalog().");
@@ -197,9 +229,18 @@ function checkStorage(storage: Storage<never>): void {
     ...lacks(storage?.history, historyMethods).map((name) => `history.${name}`),
   ];
   if (lacking.length === 0) return;
+  const isNone = lacks(storage, storageMethods).length === storageMethods.length;
   throw invalid(
-    `storage is not a Storage: it lacks ${lacking.join(", ")}. Pass what memoryStorage() or another storage package answers.`,
+    `storage is ${isNone ? unlike(storage) : `not a Storage: it lacks ${lacking.join(", ")}.`} Pass what memoryStorage(), postgresStorage() or another storage package answers.`,
   );
+}
+
+/** What has nothing of what it should be, for people; never its content. */
+function unlike(given: unknown): string {
+  if (given === null || given === undefined) return `${given}.`;
+  if (given instanceof Promise) return "a promise. Await it first.";
+  if (typeof given === "function") return "a function. Call it, and pass what it answers.";
+  return typeof given === "object" ? "an object of another kind." : `a ${typeof given}.`;
 }
 
 function checkTransport(transport: Transport | undefined): void {
@@ -218,7 +259,10 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
   if (!Array.isArray(handlers)) throw invalid("handlers must be an array, such as `[slack()]`.");
   const byType = new Map<string, Handler>();
   for (const [index, handler] of (handlers as readonly Handler[]).entries()) {
-    const { type, timeoutMs, retry, configuration, secrets, gates } = handler ?? {};
+    if (typeof handler !== "object" || handler === null) {
+      throw invalid(`handlers[${index}] is ${unlike(handler)} Pass handlers, such as \`slack()\`.`);
+    }
+    const { type, timeoutMs, retry, configuration, secrets, gates } = handler;
     if (typeof type !== "string" || !/^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(type)) {
       throw invalid(
         `handlers[${index}].type is ${JSON.stringify(type)}. Use lower-case words joined by "_".`,
@@ -270,7 +314,8 @@ function checkAutoDisable(limit: AutoDisable | false): AutoDisable | false {
 
 function integer(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw invalid(`${name} is ${String(value)}. It must be an integer from ${least} to ${most}.`);
+  const shown = typeof value === "string" ? quoted(value) : String(value);
+  throw invalid(`${name} is ${shown}. It must be an integer from ${least} to ${most}.`);
 }
 
 const invalid = (message: string): PosthornError => new PosthornError("invalid_options", message);
