@@ -82,6 +82,30 @@ describe("publish", () => {
       /organization: must be a string/,
     ],
     [
+      "no options",
+      ["project_created", { name: "x" }],
+      "invalid_event",
+      /^Event "project_created" is published without options\. Say whose it is/,
+    ],
+    [
+      "a transaction by another name",
+      ["project_created", { name: "x" }, { ...acme, trx: {} }],
+      "invalid_event",
+      /trx: is no option\. Did you mean "tx"\?/,
+    ],
+    [
+      "an option of another API",
+      ["project_created", { name: "x" }, { ...acme, transaction: {} }],
+      "invalid_event",
+      /transaction: is no option\. There are organization, .*, tx\.$/,
+    ],
+    [
+      "an idempotency key as JSON has it",
+      ["project_created", { name: "x" }, { ...acme, idempotency_key: "k" }],
+      "invalid_event",
+      /idempotency_key: is no option\. Did you mean "idempotencyKey"\?/,
+    ],
+    [
       "an empty organization",
       ["project_created", { name: "x" }, { organization: "" }],
       "invalid_event",
@@ -239,6 +263,19 @@ describe("publishMany", () => {
     const publishing = bus.publishMany([event("a"), event(7 as never), event("c")]);
     await expect(publishing).rejects.toThrow(
       /events\[1\]: Event "project_created" has invalid data/,
+    );
+    expect(await events()).toEqual([]);
+  });
+
+  it("refuses a transaction that is given with one of them, or by another name", async () => {
+    const { bus, events } = setup();
+    const one = { ...event("a"), tx: {} } as never;
+    await expect(bus.publishMany([event("a"), one])).rejects.toThrow(
+      /^events\[1\]: .*tx: is no opt/,
+    );
+    const options = { trx: {} } as never;
+    await expect(bus.publishMany([event("a")], options)).rejects.toThrow(
+      'publishMany: trx: is no option. Did you mean "tx"?',
     );
     expect(await events()).toEqual([]);
   });

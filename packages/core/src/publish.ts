@@ -126,14 +126,14 @@ export function createPublisher<C extends Catalog, Tx>(options: {
     type: string,
     validated: Validated<unknown>,
     given: EventOptions,
-    announced: boolean,
+    { announced, names }: { readonly announced: boolean; readonly names: readonly string[] },
   ): NewEvent {
     const subject = `Event "${type}"`;
     if (validated.issues !== undefined) {
       throw issuesError("invalid_event", `${subject} has invalid data`, validated.issues);
     }
     const now = clock.now();
-    const issues = optionIssues(given, now);
+    const issues = [...nameIssues(given, names), ...optionIssues(given, now)];
     if (issues.length > 0) throw issuesError("invalid_event", subject, issues);
     return {
       id: system.id(),
@@ -168,19 +168,23 @@ export function createPublisher<C extends Catalog, Tx>(options: {
 
   return {
     publish: async (type, data, given) => {
+      assertGiven(type, given);
       const { schema } = eventType(type);
       const validated = validate(schema, data);
       const event = toEvent(
         type,
         validated instanceof Promise ? await validated : validated,
         given,
-        given.tx === undefined,
+        { announced: given.tx === undefined, names: optionNamesWithTx },
       );
       const [appended] =
         given.tx === undefined ? await append([event]) : await storage.append([event], given.tx);
       return stored(event, appended, given.tx !== undefined) as never;
     },
-    publishMany: async (given, { tx } = {}) => {
+    publishMany: async (given, options = {}) => {
+      const { tx } = options;
+      const wrong = nameIssues(options, ["tx"]);
+      if (wrong.length > 0) throw issuesError("invalid_event", "publishMany", wrong);
       if (given.length > MOST_EVENTS) {
         throw new PosthornError(
           "invalid_event",
@@ -192,7 +196,9 @@ export function createPublisher<C extends Catalog, Tx>(options: {
         try {
           const result = validate(eventType(type).schema, data);
           const validated = result instanceof Promise ? await result : result;
-          events.push(toEvent(type, validated, rest, tx === undefined));
+          events.push(
+            toEvent(type, validated, rest, { announced: tx === undefined, names: optionNames }),
+          );
         } catch (error) {
           throw atIndex(error, index);
         }
@@ -202,6 +208,7 @@ export function createPublisher<C extends Catalog, Tx>(options: {
       return events.map((event, index) => stored(event, appended[index], tx !== undefined));
     },
     publishSync: (type, data, given) => {
+      assertGiven(type, given);
       if (storage.appendSync === undefined) {
         throw new PosthornError(
           "sync_unsupported",
@@ -210,11 +217,45 @@ export function createPublisher<C extends Catalog, Tx>(options: {
       }
       const subject = `Event "${type}"`;
       const validated = validateSync(eventType(type).schema, data, subject);
-      const event = toEvent(type, validated, given, false);
+      const event = toEvent(type, validated, given, {
+        announced: false,
+        names: optionNamesWithTx,
+      });
       const [appended] = storage.appendSync([event], given.tx);
       return stored(event, appended, true) as never;
     },
   };
+}
+
+function assertGiven(type: string, given: unknown): void {
+  if (typeof given === "object" && given !== null) return;
+  throw new PosthornError(
+    "invalid_event",
+    `Event ${quoted(String(type))} is published without options. Say whose it is, and in which transaction: publish(type, data, { organization, tx }).`,
+  );
+}
+
+const optionNames = Object.keys({
+  organization: true,
+  idempotencyKey: true,
+  orderingKey: true,
+  occurredAt: true,
+  actor: true,
+  trace: true,
+} satisfies { readonly [Name in keyof EventOptions]-?: true });
+
+const optionNamesWithTx = [...optionNames, "tx"];
+
+/** A name that is mistyped would be left out, and an event without its `tx` is published at once. */
+function nameIssues(given: object, names: readonly string[]): readonly Issue[] {
+  return Object.entries(given)
+    .filter(([name, value]) => value !== undefined && !names.includes(name))
+    .map(([name]) => {
+      const suggestion = closest(name, names);
+      const advice =
+        suggestion === null ? `There are ${listed(names)}.` : `Did you mean "${suggestion}"?`;
+      return { path: [name], message: `is no option. ${advice}`, code: "unknown_key" as const };
+    });
 }
 
 function optionIssues(given: EventOptions, now: number): readonly Issue[] {
