@@ -27,6 +27,16 @@ describe("bus.on", () => {
     expect(heard).toEqual([event]);
   });
 
+  it("refuses a pattern that nothing matches, and would never hear of anything", () => {
+    const { bus, hear } = setup();
+    expect(() => bus.on("projct_*" as never, hear)).toThrow(
+      expect.objectContaining({
+        code: "unknown_event_type",
+        message: 'Unknown event type "projct_*". Did you mean "project_*"?',
+      }),
+    );
+  });
+
   it("hears an event once, though it is announced at publish and routed later", async () => {
     const { bus, heard, hear } = setup();
     bus.on("*", hear);

@@ -13,6 +13,7 @@ import { isolated, silentLogger } from "./logger.ts";
 import { type EventBusOptions, resolveOptions } from "./options.ts";
 import { organizationProblem } from "./organization.ts";
 import { type Page, type PageOptions, pageRequest, toPage } from "./page.ts";
+import { patternProblem } from "./pattern.ts";
 import { createPublisher, type Publisher } from "./publish.ts";
 import { createReplays, type Replays } from "./replays.ts";
 import { keyring } from "./secrets.ts";
@@ -37,6 +38,8 @@ export interface EventBus<C extends Catalog, H extends Handler = Handler, Tx = n
    * This is not delivery: a listener misses what happens while its process is down, and an event
    * that was published in a host's transaction reaches it when it is routed. Listeners never delay
    * or fail a publish. Answers how to stop listening.
+   *
+   * @throws PosthornError `unknown_event_type` if the pattern matches nothing of the catalog
    */
   readonly on: Listen<C>;
 
@@ -271,7 +274,11 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
     handlers: options.handlers,
     subscriptions,
     lifecycle,
-    on: (pattern, listener) => listeners.on(pattern, listener as (event: Event) => unknown),
+    on: (pattern, listener) => {
+      const problem = patternProblem(String(pattern), Object.keys(catalog));
+      if (problem !== null) throw new PosthornError("unknown_event_type", problem);
+      return listeners.on(pattern, listener as (event: Event) => unknown);
+    },
 
     events: {
       get: async (reference) => {
