@@ -48,9 +48,9 @@ export interface LifecycleEvents {
   };
   /** What is behind a gate works again. */
   "gate.closed": GateReport;
-  /** A step failed for reasons of infrastructure, and is tried again. */
   /** A replay has made all its deliveries, or its subscription is gone. */
   "replay.ended": Replay;
+  /** A step failed for reasons of infrastructure, and is tried again. */
   "dispatcher.error": {
     readonly step: "turn" | "route" | "settle" | "release";
     readonly message: string;
