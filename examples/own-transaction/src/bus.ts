@@ -11,9 +11,11 @@ import {
 import type { SqlTransaction } from "@posthorn/storage-sql/transaction";
 import { object, string } from "valibot";
 
+// #region catalog
 export const catalog = defineCatalog({
   ...family("project", { schema: object({ name: string() }) }),
 });
+// #endregion catalog
 
 /** What publishes in transactions of one kind of database. */
 export type Bus<Database extends "sqlite" | "postgres" | "mysql"> = Publisher<
@@ -26,6 +28,7 @@ export async function createBus<Tx>(
   storage: Storage<Tx>,
   callOut: (text: string) => void,
 ): Promise<EventBus<typeof catalog, typeof crier, Tx>> {
+  // #region crier
   const crier = defineHandler({
     type: "crier",
     configuration: object({}),
@@ -34,9 +37,11 @@ export async function createBus<Tx>(
       return delivered();
     },
   });
+  // #endregion crier
   // #region bus
   const bus = createEventBus({ catalog, storage, handlers: [crier] });
   // #endregion bus
+  // #region subscribe
   await bus.subscriptions.create({
     organization: "acme",
     name: "Town crier",
@@ -44,5 +49,6 @@ export async function createBus<Tx>(
     type: "crier",
     configuration: {},
   });
+  // #endregion subscribe
   return bus;
 }

@@ -42,7 +42,7 @@ interface KnexAnswer {
 }
 
 /**
- * Wraps a transaction of Knex, nested ones too, on pg, mysql2, better-sqlite3 or sqlite3. The
+ * Wraps a transaction of Knex, nested ones too, on pg, mysql2 or better-sqlite3. The
  * replies to what Posthorn does do not go through `postProcessResponse`.
  *
  * @example
