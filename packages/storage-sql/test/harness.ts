@@ -84,10 +84,14 @@ export async function postgresHarness(server: string): Promise<DatabaseHarness> 
   };
 }
 
-/** A prefix of its own for each storage that is opened. */
+/**
+ * A prefix of its own for each storage that is opened, in a database with the character set that
+ * servers had for decades unless told otherwise.
+ */
 export async function mysqlHarness(server: string): Promise<DatabaseHarness> {
   const { url, drop } = await freshDatabase(server);
   const pool = createPool({ uri: url, connectionLimit: 10 });
+  await pool.query("alter database character set latin1");
   let opened = 0;
   return {
     ...opening(

@@ -18,7 +18,8 @@ import { assigned } from "./sqlite.ts";
 
 const TYPES: { readonly [type in Columns[string]]: string } = {
   key: "varbinary(1024)",
-  text: "longtext",
+  // Or it would be of the database's character set, whatever that cannot say.
+  text: "longtext character set utf8mb4",
   int: "bigint",
 };
 
@@ -36,7 +37,7 @@ export function mysqlDialect(
     const picked = Object.entries(columns).map(
       ([column, type]) => `${column} ${TYPES[type]} path '$.${column}'`,
     );
-    return `json_table(?, '$[*]' columns (nr for ordinality, ${picked.join(", ")})) as ${alias}`;
+    return `json_table(convert(? using utf8mb4), '$[*]' columns (nr for ordinality, ${picked.join(", ")})) as ${alias}`;
   };
   const lookUp: Dialect["lookUp"] = (name, alias, suffix) => {
     const used = suffix === undefined ? "primary" : index(name, suffix);
@@ -86,7 +87,7 @@ export function mysqlDialect(
       organization,
       idempotency_key,
     }));
-    const found = new Set((yield* rowsOf(used, sent(asked))).map(({ id }) => String(id)));
+    const found = new Set((yield* rowsOf(used, inAscii(asked))).map(({ id }) => String(id)));
     return given.filter(({ id }) => !found.has(String(id)));
   }
 
@@ -133,12 +134,49 @@ export function mysqlDialect(
       const candidates = yield* unused(given);
       if (candidates.length === 0) return new Set();
       const append_id = randomInt(2 ** 47);
-      yield* change(events, sent(candidates.map((event) => ({ ...event, append_id }))));
+      for (const some of inMessages(candidates.map((event) => ({ ...event, append_id })))) {
+        yield* change(events, inAscii(some));
+      }
       const ids = yield* rowsOf(mine, sent(candidates.map(({ id = null }) => ({ id }))), append_id);
       const fresh = new Set(ids.map(({ id }) => String(id)));
-      yield* change(markers, sent(markerRows(candidates, fresh)));
+      yield* change(markers, inAscii(markerRows(candidates, fresh)));
       return fresh;
     },
-    clock: "select cast(unix_timestamp(sysdate(3)) * 1000 as signed) as now",
+    // Not through local time, which has one hour twice when summer time ends.
+    clock: "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000 as now",
   };
 }
+
+/** The parameter for events of a host's transaction, whatever characters its connection can say. */
+const inAscii = (rows: readonly SentRow[]): string =>
+  sent(rows).replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
+/** How many characters of payloads go along with one statement, if there is more than one. */
+const ROOM = 1_000_000;
+
+/**
+ * Events in groups, each of which a message has room for: a server that gets a larger one than its
+ * `max_allowed_packet` ends the connection, and a host's transaction with it. Idempotency keys are
+ * taken in one order over all groups.
+ */
+function inMessages(events: readonly SentRow[]): readonly (readonly SentRow[])[] {
+  const groups: SentRow[][] = [[]];
+  let room = ROOM;
+  for (const event of events.toSorted((a, b) => compare(keyOf(a), keyOf(b)))) {
+    const length = String(event["payload"]).length;
+    if (length > room && room < ROOM) {
+      groups.push([]);
+      room = ROOM;
+    }
+    groups.at(-1)?.push(event);
+    room -= length;
+  }
+  return groups;
+}
+
+const keyOf = ({ idempotency_key: key, organization }: SentRow): string =>
+  `${key ?? ""} ${organization}`;
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

@@ -197,7 +197,7 @@ const first: Migration = {
 export const mysqlSchema: Schema = {
   migrations: [first],
   isTransactional: false,
-  now: "floor(unix_timestamp(now(3)) * 1000)",
+  now: "timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000",
   *lock({ scope, place }) {
     const [row] = yield* rowsOf(`select get_lock(${lockName}, ${LOCK_SECONDS}) as locked`, scope);
     if (Number(row?.["locked"]) === 1) return;

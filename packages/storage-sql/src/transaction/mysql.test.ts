@@ -4,8 +4,10 @@ import {
 } from "mysql2";
 import { createConnection, createPool, type Pool, type PoolConnection } from "mysql2/promise";
 import { describe, expect, it } from "vitest";
+import { anEventNamed } from "../../test/events.ts";
 import { hostDatabases } from "../../test/host.ts";
 import { type Library, transactionSuite } from "../../test/transaction-suite.ts";
+import { mysqlStorage } from "../mysql.ts";
 import { mysqlTransaction } from "./mysql.ts";
 
 const drivenBy = (pool: Pool): Library<PoolConnection> => ({
@@ -54,6 +56,26 @@ transactionSuite<PoolConnection>("mysqlTransaction of a connection with callback
 });
 
 describe.skipIf(hostDatabases.mysql === null)("mysqlTransaction", () => {
+  it("of a connection that knows Latin alone: events are stored to the byte", async () => {
+    const host = await hostDatabases.mysql?.();
+    const pool = createPool(host?.url as string);
+    const storage = mysqlStorage({ pool });
+    await storage.migrate();
+    const latin = await createConnection({
+      uri: host?.url as string,
+      charset: "LATIN1_SWEDISH_CI",
+    });
+    await latin.beginTransaction();
+    const organization = "Škoda 🚗";
+    const event = anEventNamed("e-1", { organization, payload: '"Ŕé 😀 \\ud800 \\u0000"' });
+    await storage.append([event], mysqlTransaction(latin));
+    await latin.commit();
+    const stored = await storage.history.event({ organization, id: "e-1" });
+    expect(stored?.payload).toBe(event.payload);
+    await Promise.all([latin.end(), pool.end()]);
+    await host?.drop();
+  });
+
   it("refuses a connection in autocommit, and takes one without it", async () => {
     const host = await hostDatabases.mysql?.();
     const connection = await createConnection(host?.url as string);

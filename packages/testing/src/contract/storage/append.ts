@@ -27,6 +27,26 @@ export const appendCases: readonly StorageCase[] = [
       assert.equal((await storage.history.event(event))?.payload, event.payload);
     },
 
+    "many large events are appended together, and routed in their order": async (stage) => {
+      const { storage, subscribe, route, claim } = stage;
+      await subscribe();
+      const payload = JSON.stringify('"'.repeat(131_070));
+      const keyed = (index: number) => ({ payload, idempotencyKey: `key-${99 - index}` });
+      const events = Array.from({ length: 80 }, (_, index) => anEvent(keyed(index)));
+      const appended = await storage.append(events);
+      assert.deepEqual(
+        appended.map(({ event, repeated }) => [event.id, repeated]),
+        events.map(({ id }) => [id, false]),
+      );
+      assert.equal((await route({ maxEvents: 1 })).events, 1);
+      const { claims } = await claim();
+      assert.deepEqual(
+        claims.map(({ event }) => event.id),
+        [events[0]?.id],
+      );
+      assert.equal(claims[0]?.event.payload, payload);
+    },
+
     "nothing to append is appended": async ({ storage }) => {
       assert.deepEqual(await storage.append([]), []);
     },
