@@ -11,7 +11,8 @@ export interface Connections {
   plain<Result>(play: (execute: Execute) => Promise<Result>): Promise<Result>;
 
   /**
-   * Plays in a READ COMMITTED transaction, with the two timeouts below. Commits when `play`
+   * Plays in a READ COMMITTED transaction, with the two timeouts below and no other: one of the host's
+   * for statements would end a wait for a lock before ours, and look like a statement that is wrong. Commits when `play`
    * resolves, rolls back when it rejects. A connection that may not be in its first state
    * afterwards is ended, so that the next one who gets it is not surprised.
    *

@@ -83,13 +83,15 @@ onEachDriver("a database", ({ name, server, isRemote, open, place, hold, beforeA
     it("tells the server to end it if its process stops, and leaves the session as it was", async (test) => {
       needsOthers(test);
       const settings = is(
-        "select current_setting('idle_in_transaction_session_timeout') as idle, current_setting('lock_timeout') as locks",
-        "select @@idle_transaction_timeout as idle, @@innodb_lock_wait_timeout as locks, @@autocommit as autocommit",
+        "select current_setting('idle_in_transaction_session_timeout') as idle, current_setting('lock_timeout') as locks, current_setting('statement_timeout') as statements",
+        "select @@idle_transaction_timeout as idle, @@innodb_lock_wait_timeout as locks, @@max_statement_time as statements, @@autocommit as autocommit",
       );
-      const { database } = open({ connections: 1 });
+      const { database, say } = open({ connections: 1 });
+      await say(is("set statement_timeout = 30000", "set max_statement_time = 30"));
       const before = await database.query(() => rowsOf(settings));
+      expect(before).toMatchObject([{ statements: is("30s", 30) }]);
       expect(await database.transact(() => rowsOf(settings))).toMatchObject([
-        is({ idle: "5s", locks: "1s" }, { idle: 5, locks: 1 }),
+        is({ idle: "5s", locks: "1s", statements: "0" }, { idle: 5, locks: 1, statements: 0 }),
       ]);
       await expect(database.transact(() => inserting(1, "x".repeat(21)))).rejects.toThrow();
       expect(await database.query(() => rowsOf(settings))).toEqual(before);

@@ -1,3 +1,4 @@
+import { PosthornError } from "@posthorn/core";
 import type { Row } from "../script.ts";
 import { type Connections, IDLE_SECONDS, LOCK_SECONDS } from "./connections.ts";
 import { type Emitter, lending, type Session, watch } from "./session.ts";
@@ -73,6 +74,10 @@ export function mysqlConnections(given: MysqlPool): Connections {
         restore = known.restore;
         await say(known.begin);
       },
+      finish: async () => {
+        const { commitsItself } = await settingsOf(connection);
+        if (!commitsItself) await say("commit");
+      },
       commit: () => say("commit"),
       rollback: () => say("rollback"),
       loss: watched.loss,
@@ -97,22 +102,56 @@ interface Settings {
   readonly begin: string;
   /** Makes the session again what the host made it. */
   readonly restore: string;
+  /** Whether each statement outside a transaction is one of its own: `autocommit`. */
+  readonly commitsItself: boolean;
 }
 
-/** MySQL and MariaDB, and their versions, have different names for these. */
+const ASKED = [
+  "autocommit",
+  "character_set_client",
+  "character_set_results",
+  "idle_transaction_timeout",
+  "max_statement_time",
+  "transaction_isolation",
+];
+
+/**
+ * MySQL and MariaDB, and their versions, have different names for these.
+ *
+ * @throws PosthornError `invalid_options` if not every text goes to the server and back unchanged.
+ */
 async function findSettings(connection: MysqlConnection): Promise<Settings> {
   const [rows] = await connection.query({
-    sql: "show variables where variable_name in ('idle_transaction_timeout', 'transaction_isolation')",
+    sql: `show variables where variable_name in (${ASKED.map((name) => `'${name}'`).join(", ")})`,
     ...AS_THEY_ARE,
   });
-  const names = (rows as { readonly Variable_name: string }[]).map((row) => row.Variable_name);
-  const oneOf = (name: string, otherwise: string): string =>
-    names.includes(name) ? name : otherwise;
+  const found = new Map(
+    (rows as { readonly Variable_name: string; readonly Value: string }[]).map(
+      ({ Variable_name: name, Value: value }) => [name, value],
+    ),
+  );
+  assertUnicode(found);
+  const oneOf = (name: string, otherwise: string): string => (found.has(name) ? name : otherwise);
   const idle = oneOf("idle_transaction_timeout", "wait_timeout");
   const isolation = oneOf("transaction_isolation", "tx_isolation");
+  const statement = oneOf("max_statement_time", "max_execution_time");
   return {
     // Without "session", the isolation is the next transaction's alone.
-    begin: `set @posthorn_idle = @@${idle}, @posthorn_lock = @@innodb_lock_wait_timeout, @posthorn_autocommit = @@autocommit, ${idle} = ${IDLE_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, @@${isolation} = 'READ-COMMITTED', autocommit = 0`,
-    restore: `set ${idle} = @posthorn_idle, innodb_lock_wait_timeout = @posthorn_lock, autocommit = @posthorn_autocommit`,
+    begin: `set @posthorn_idle = @@${idle}, @posthorn_lock = @@innodb_lock_wait_timeout, @posthorn_statement = @@${statement}, @posthorn_autocommit = @@autocommit, ${idle} = ${IDLE_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, ${statement} = 0, @@${isolation} = 'READ-COMMITTED', autocommit = 0`,
+    restore: `set ${idle} = @posthorn_idle, innodb_lock_wait_timeout = @posthorn_lock, ${statement} = @posthorn_statement, autocommit = @posthorn_autocommit`,
+    commitsItself: found.get("autocommit") !== "OFF",
   };
+}
+
+/** What another character set cannot say would be stored, or read, as question marks. */
+function assertUnicode(found: ReadonlyMap<string, string>): void {
+  for (const name of ["character_set_client", "character_set_results"]) {
+    const value = found.get(name) ?? "";
+    // None at all: results come as they are stored.
+    if (value === "utf8mb4" || value === "") continue;
+    throw new PosthornError(
+      "invalid_options",
+      `The pool's connections have ${name} = ${value}, which cannot say every character. Give createPool the option \`charset: "utf8mb4"\`, and run no \`set names\` on its connections.`,
+    );
+  }
 }

@@ -30,7 +30,7 @@ export const isPgPool = (given: unknown): given is PgPool => {
   return typeof connect === "function" && typeof totalCount === "number";
 };
 
-const BEGIN = `begin isolation level read committed; set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'`;
+const BEGIN = `begin isolation level read committed; set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'; set local statement_timeout = 0`;
 
 export const pgConnections = (
   pool: PgPool,
@@ -56,6 +56,7 @@ export const pgConnections = (
         }
       },
       begin: () => say(BEGIN),
+      finish: async () => {},
       commit: () => say("commit"),
       rollback: () => say("rollback"),
       loss: watched.loss,

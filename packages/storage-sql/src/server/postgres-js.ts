@@ -36,7 +36,7 @@ export const isPostgresJs = (given: unknown): given is PostgresJs => {
 const answer = (rows: PostgresJsResult): Reply => ({ rows, affected: rows.count ?? 0 });
 
 /** Sent together with the first statement. */
-const SETTINGS = `set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'`;
+const SETTINGS = `set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'; set local statement_timeout = 0`;
 
 /** @throws PosthornError `invalid_options` if it would hand out rows that are not as the tables have them. */
 export function postgresJsConnections(

@@ -8,6 +8,7 @@ function recorded(rest: Partial<Session> = {}): { session: Session; log: string[
   const session: Session = {
     execute: async () => ({ rows: [], affected: 0 }),
     begin: async () => void log.push("begin"),
+    finish: async () => void log.push("finish"),
     commit: async () => void log.push("commit"),
     rollback: async () => void log.push("rollback"),
     loss: () => undefined,
@@ -43,7 +44,13 @@ describe("a lent connection", () => {
   it("goes back to the pool after a query that failed", async () => {
     const { session, log } = recorded();
     await expect(lending(async () => session).plain(refusing)).rejects.toThrow("a mistake");
-    expect(log).toEqual(["release"]);
+    expect(log).toEqual(["finish", "release"]);
+  });
+
+  it("is left in no transaction by a query", async () => {
+    const { session, log } = recorded();
+    await lending(async () => session).plain(async () => "answer");
+    expect(log).toEqual(["finish", "release"]);
   });
 
   it("is ended if its rollback fails, and the first error is the one that is thrown", async () => {

@@ -5,6 +5,8 @@ import { failureOf } from "./failure.ts";
 export interface Session {
   readonly execute: Execute;
   begin(): Promise<void>;
+  /** After what was played outside any transaction: ends the one that a session may have begun by itself. */
+  finish(): Promise<void>;
   commit(): Promise<void>;
   rollback(): Promise<void>;
   /** Why the connection was lost, if it was: perhaps while nobody asked anything of it. */
@@ -21,12 +23,12 @@ export const lending = (lend: () => Promise<Session>): Connections => ({
     const session = await lend();
     try {
       const result = await play(session.execute);
+      await session.finish();
       session.release();
       return result;
     } catch (thrown) {
       const error = causeOf(thrown, session);
-      if (isUseless(error)) session.destroy();
-      else session.release();
+      await leave(session, error, session.finish);
       throw error;
     }
   },
@@ -44,7 +46,7 @@ export const lending = (lend: () => Promise<Session>): Connections => ({
       return result;
     } catch (thrown) {
       const error = causeOf(thrown, session);
-      await undo(session, error);
+      await leave(session, error, session.rollback);
       throw error;
     }
   },
@@ -55,10 +57,10 @@ const causeOf = (thrown: unknown, session: Session): unknown => session.loss()?.
 
 const isUseless = (error: unknown): boolean => ["lost", "unprepared"].includes(failureOf(error));
 
-async function undo(session: Session, error: unknown): Promise<void> {
+async function leave(session: Session, error: unknown, end: () => Promise<void>): Promise<void> {
   if (isUseless(error)) return session.destroy();
   try {
-    await session.rollback();
+    await end();
     session.release();
   } catch {
     session.destroy();
