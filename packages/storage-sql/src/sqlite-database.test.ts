@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -164,6 +164,20 @@ describe("a SQLite file", () => {
   });
 });
 
+describe("connections of node:sqlite that answer arrays", () => {
+  it("are as good as others, Posthorn's own and the host's", async () => {
+    await migrated();
+    const open = () => new DatabaseSync(file, { returnArrays: true });
+    const [own, host] = [open(), open()];
+    const storage = sqliteStorage({ connection: own });
+    host.exec("begin immediate");
+    storage.appendSync?.([anEventNamed("e-1")], sqliteTransaction(host));
+    host.exec("commit");
+    expect(await storage.backlog(0)).toMatchObject({ unrouted: 1 });
+    for (const db of [own, host]) db.close();
+  });
+});
+
 describe("what is refused", () => {
   it.each([
     ["neither file nor connection", {}],
@@ -191,6 +205,27 @@ describe("what is refused", () => {
     expect(host.prepare("select count(*) as n from posthorn_events").get()).toEqual({ n: 0 });
     host.exec("rollback");
     host.close();
+    await storage.close();
+  });
+
+  it("a file that may be read only, with what to do", async () => {
+    await migrated();
+    const connection = new DatabaseSync(file, { readOnly: true });
+    const storage = sqliteStorage({ connection });
+    await expect(storage.append([anEventNamed("e-1")])).rejects.toMatchObject({
+      code: "storage_unavailable",
+      message: expect.stringContaining("write"),
+    });
+    connection.close();
+  });
+
+  it("a file that is something else", async () => {
+    writeFileSync(file, "no database ".repeat(100));
+    const storage = sqliteStorage({ file });
+    await expect(storage.migrate()).rejects.toMatchObject({
+      code: "storage_unavailable",
+      message: expect.stringContaining("no SQLite database"),
+    });
     await storage.close();
   });
 

@@ -22,6 +22,8 @@ interface SqliteStatement {
   readonly reader?: boolean;
   /** node:sqlite: the columns that it answers. */
   columns?(): readonly unknown[];
+  /** node:sqlite: whether rows are arrays, as a database can be told to answer them. */
+  setReturnArrays?(isSo: boolean): void;
 }
 
 export interface SqliteDatabaseOptions {
@@ -108,6 +110,7 @@ function executing(connection: SqliteConnection): (statement: Statement) => Repl
     let known = prepared.get(text);
     if (known === undefined) {
       const statement = connection.prepare(text);
+      statement.setReturnArrays?.(false);
       known = { statement, answersRows: answersRows(statement) };
       prepared.set(text, known);
     }
@@ -135,9 +138,12 @@ function rollBack(connection: SqliteConnection): void {
   }
 }
 
-/** SQLITE_BUSY and SQLITE_FULL, as node:sqlite (`errcode`) and better-sqlite3 (`code`) tell them. */
+/** SQLITE_BUSY and others, as node:sqlite (`errcode`) and better-sqlite3 (`code`) tell them. */
 export const isBusy = (error: unknown): boolean => isPrimary(error, 5, "SQLITE_BUSY");
 const isFull = (error: unknown): boolean => isPrimary(error, 13, "SQLITE_FULL");
+const isForbidden = (error: unknown): boolean =>
+  isPrimary(error, 8, "SQLITE_READONLY") || isPrimary(error, 14, "SQLITE_CANTOPEN");
+const isForeign = (error: unknown): boolean => isPrimary(error, 26, "SQLITE_NOTADB");
 
 /** Extended result codes hold the primary one in their lowest byte. */
 const isPrimary = (error: unknown, number: number, name: string): boolean => {
@@ -148,7 +154,22 @@ const isPrimary = (error: unknown, number: number, name: string): boolean => {
   );
 };
 
+/** What people can do about it, where there is something; otherwise the error itself. */
 function explained(error: unknown): unknown {
+  if (isForbidden(error)) {
+    return new PosthornError(
+      "storage_unavailable",
+      "The SQLite database cannot be opened, or not be written. Check that its folder exists, and let the process write to the file and to the folder, where SQLite makes files of its own.",
+      { cause: error },
+    );
+  }
+  if (isForeign(error)) {
+    return new PosthornError(
+      "storage_unavailable",
+      "The file is no SQLite database. Give the path of one, or of a file that does not exist yet.",
+      { cause: error },
+    );
+  }
   if (isFull(error)) {
     return new PosthornError(
       "storage_full",

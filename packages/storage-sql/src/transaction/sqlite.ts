@@ -20,6 +20,8 @@ interface SqliteStatement {
   columns(): readonly unknown[];
   /** Of better-sqlite3, whose `columns` throws where this is false. */
   readonly reader?: boolean;
+  /** Of node:sqlite, whose databases can be told to answer arrays. */
+  setReturnArrays?(isSo: boolean): void;
 }
 
 /**
@@ -59,6 +61,7 @@ export const onSqlite = (db: SqliteDatabase): Carrier<"sqlite"> => ({
   },
   execute: ({ text, params }) => {
     const statement = db.prepare(text);
+    statement.setReturnArrays?.(false);
     const values = params as never[];
     if (statement.reader ?? statement.columns().length > 0) {
       const rows = statement.all(...values) as readonly Row[];
