@@ -57,6 +57,9 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
   );
   const old = `select e.id, ${deliveriesOf} from ${table("events")} e where e.published_at < ? and ${isDone} order by e.published_at limit ${given("int")}${skipLocked}`;
   const oldOf = `select e.id, ${deliveriesOf} from ${table("events")} e where e.organization = ${given("key")} and ${tested("e.published_at < ?")} and ${isDone} order by e.id ${dialect.oldestFirst} limit ${given("int")}${skipLocked}`;
+  // Both again: a lock sees an event that was committed just now, and what was selected with it does
+  // not. The marks first, since a route takes them away as it adds deliveries.
+  const marked = `select u.event_id from ${rows("r", { id: "key" })} ${dialect.join} ${table("unrouted")} u on u.event_id = r.id`;
   const revived = `select distinct d.event_id from ${rows("r", { id: "key" })} ${dialect.join} ${table("deliveries")} d on d.event_id = r.id and d.status = 0`;
   const owed = `select d.id from ${rows("r", { id: "key" })} ${dialect.join} ${table("deliveries")} d on d.event_id = r.id`;
   const forgetAttempts = dialect.remove("attempts", "delivery_id", "key");
@@ -158,8 +161,11 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
         found.push(text(row["id"]));
       }
       if (found.length === 0) return 0;
-      const kept = (yield* rowsOf(revived, sentIds(found))).map((row) => text(row["event_id"]));
-      const forgotten = found.filter((id) => !kept.includes(id));
+      const kept = new Set<string>();
+      for (const statement of [marked, revived]) {
+        for (const row of yield* rowsOf(statement, sentIds(found))) kept.add(text(row["event_id"]));
+      }
+      const forgotten = found.filter((id) => !kept.has(id));
       const deliveryIds = (yield* rowsOf(owed, sentIds(forgotten))).map((row) => text(row["id"]));
       // Locked in order, or it and a late settlement wait for each other; and no attempt comes late.
       yield* deliveries.lock(deliveryIds);

@@ -138,6 +138,24 @@ onEachServer("an old event", ({ fresh }) => {
   });
 });
 
+onEachServer("an event that is published while others are forgotten", ({ fresh }) => {
+  it("stays until it is routed, old as it may say that it is", async () => {
+    const tables = await fresh();
+    const [first, second, ...housekeepers] = Array.from({ length: 4 }, () => tables.process());
+    let published = 0;
+    const publishing = [first, second].map(async (publisher) => {
+      for (let count = 0; count < 150; count += 1) await publisher?.publish();
+      published += 1;
+    });
+    const forgetting = housekeepers.map(async ({ storage }) => {
+      while (published < 2) await storage.prune({ before: NOW + 1, max: 100 });
+    });
+    await Promise.all([...publishing, ...forgetting]);
+    const kept = await tables.say(`select id from ${tables.table("events")}`);
+    expect(kept).toHaveLength(300);
+  });
+});
+
 onEachServer("a deleted subscription", ({ fresh }) => {
   it("keeps its lane until nothing of it is waiting or flying", async () => {
     const tables = await fresh();
