@@ -7,6 +7,7 @@ import { PosthornError } from "./errors.ts";
 import { type Event, parseEvent } from "./event.ts";
 import type { Handler } from "./handler.ts";
 import { checkHealth, type Health } from "./health.ts";
+import { createLapses } from "./lapses.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { createListeners, type Listen } from "./listen.ts";
 import { isolated, silentLogger } from "./logger.ts";
@@ -208,7 +209,9 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
       retryOf,
       autoDisable: resolved.autoDisable,
       giveUp: giveUp.signal,
+      onAppended: () => wake(),
     }),
+    lapses: createLapses({ handlers, lifecycle, retryOf, newId: system.id }),
     onRouted: (event) => {
       listeners.announce(event);
       transport.broadcast(event);

@@ -27,8 +27,16 @@ export type EventData<C extends Catalog, Name extends EventName<C>> = StandardSc
   C[Name]["schema"]
 >;
 
+/** Event types with which Posthorn tells an organization how its subscriptions fare. */
+export const operationalEventTypes = ["webhook_disabled", "webhook_failing"] as const;
+
+export type OperationalEventType = (typeof operationalEventTypes)[number];
+
 /** Event types that Posthorn itself sends; no catalog may define them and no pattern matches them. */
-export const reservedEventTypes = ["webhook_test", "webhook_disabled"] as const;
+export const reservedEventTypes = ["webhook_test", "webhook_disabled", "webhook_failing"] as const;
+
+export const isReserved = (type: string): boolean =>
+  (reservedEventTypes as readonly string[]).includes(type);
 
 const namePattern = /^[A-Za-z0-9]+(?:[_.-][A-Za-z0-9]+)*$/;
 const longestName = 128;
@@ -53,7 +61,7 @@ export function requireNames(names: readonly string[]): void {
   const invalid = (message: string): PosthornError => new PosthornError("invalid_catalog", message);
   if (names.length === 0) throw invalid("The catalog is empty. Define at least one event type.");
   for (const name of names) {
-    if ((reservedEventTypes as readonly string[]).includes(name)) {
+    if (isReserved(name)) {
       throw invalid(
         `Event type "${name}" is reserved for Posthorn's own events. Choose another name.`,
       );

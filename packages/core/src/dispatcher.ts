@@ -1,14 +1,14 @@
 import PQueue from "p-queue";
 import type { Clock } from "./clock.ts";
 import { ABORT_GRACE_MS, type Deliver } from "./deliver.ts";
-import { type Claim, type Delivery, lapse } from "./delivery.ts";
+import type { Claim } from "./delivery.ts";
 import { PosthornError } from "./errors.ts";
 import type { StoredEvent } from "./event.ts";
 import { createPulse } from "./heartbeat.ts";
 import { type Abilities, admit } from "./lane.ts";
+import type { Lapses } from "./lapses.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
-import { type DeliveryOrder, inOrder, type Ruling } from "./order.ts";
 import { backoff } from "./persist.ts";
 import { planDeliveries } from "./plan.ts";
 import { describe } from "./redact.ts";
@@ -21,6 +21,7 @@ export interface DispatcherOptions {
   readonly storage: Storage<never>;
   readonly deliver: Deliver;
   readonly settle: Settle;
+  readonly lapses: Lapses;
   readonly clock: Clock;
   readonly system: System;
   readonly lifecycle: LifecycleEmitter;
@@ -98,7 +99,7 @@ interface Turn {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { storage, deliver, settle, clock, system, lifecycle, logger, abilities } = options;
+  const { storage, deliver, settle, lapses, clock, system, lifecycle, logger, abilities } = options;
   const {
     concurrency,
     perOrganization,
@@ -124,8 +125,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let hungry = false;
   let tidyAt = 0;
   let replayAt = 0;
-  /** Why subscriptions are switched off for deliveries that have lapsed for the last time. */
-  const heldFor = new Map<string, string>();
 
   const looks = new Set<number>();
   let woken = false;
@@ -190,13 +189,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
     const claimed = await claim();
     launch(claimed?.claims ?? []);
-    for (const delivery of claimed?.lapsed ?? []) reportLapse(delivery);
-    heldFor.clear();
+    const appended = lapses.report(claimed?.lapsed ?? []);
     const replayed = await replay();
     const again = routed.left > 0 ? clock.now() + LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
     const nextDueAt = Math.min(claimed?.nextDueAt ?? Number.POSITIVE_INFINITY, again);
     return {
-      progressed: routed.events > 0 || (claimed !== null && claimed.claims.length > 0) || replayed,
+      progressed:
+        routed.events > 0 ||
+        (claimed !== null && claimed.claims.length > 0) ||
+        appended ||
+        replayed,
       starved: claimed === null,
       held: claimed?.held ?? false,
       left: routed.left > 0,
@@ -227,21 +229,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     );
   }
 
-  /** What becomes of a flight without an outcome; tells why a subscription is switched off for it. */
-  function lapseInOrder(delivery: Delivery, now: number, order: DeliveryOrder): Ruling {
-    const ruling = inOrder(lapse(delivery, now), order, delivery, now);
-    if (ruling.disabledReason !== undefined) heldFor.set(delivery.id, ruling.disabledReason);
-    return ruling;
-  }
-
-  function reportLapse(delivery: Delivery): void {
-    lifecycle.emit("delivery.lapsed", { delivery, attempt: null });
-    if (delivery.status === "dead") lifecycle.emit("delivery.dead", { delivery, attempt: null });
-    const { subscriptionId: id, organization } = delivery;
-    const reason = heldFor.get(delivery.id);
-    if (reason !== undefined) lifecycle.emit("subscription.disabled", { id, organization, reason });
-  }
-
   /** Takes what is due; null if no slot is free for it. */
   async function claim(): Promise<(ClaimResult & Pick<Turn, "held">) | null> {
     const free = concurrency - inFlight();
@@ -250,7 +237,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (hungry) return null;
     hungry = flights.isFull(limits);
     const request = { ...terms(free), alone };
-    const result = await storage.claim(request, { admit, lapse: lapseInOrder });
+    const result = await storage.claim(request, { admit, lapse: lapses.rule });
     const { claims, nextDueAt } = result;
     quarantine = alone ? false : result.suspects;
     if (quarantine && inFlight() + claims.length === 0) return claim();

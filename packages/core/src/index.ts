@@ -8,6 +8,8 @@ export {
   type EventType,
   type FamilyVerb,
   family,
+  type OperationalEventType,
+  operationalEventTypes,
   reservedEventTypes,
 } from "./catalog.ts";
 export {
@@ -50,9 +52,11 @@ export type {
 } from "./lifecycle.ts";
 
 // Subscribe.
+export type { WebhookDisabledData, WebhookFailingData } from "./operational-event.ts";
 export {
   learned,
   MASK,
+  type SubscribedPattern,
   type Subscription,
   type SubscriptionChanges,
   type SubscriptionInput,
@@ -128,7 +132,14 @@ export {
   SUSPECT_LAPSES,
 } from "./delivery.ts";
 export { type AutoDisable, type Failing, failedAgain, standardAutoDisable } from "./failing.ts";
-export { type Decision, decide, FREE_THROTTLES, type RetryPolicy, standardRetry } from "./retry.ts";
+export {
+  afterLapse,
+  type Decision,
+  decide,
+  FREE_THROTTLES,
+  type RetryPolicy,
+  standardRetry,
+} from "./retry.ts";
 
 export {
   DELIVERY_ORDERS,
@@ -152,6 +163,7 @@ export type {
   FlightTerms,
   Heartbeat,
   HistoryReader,
+  LapseState,
   PageOf,
   PageRequest,
   Plan,

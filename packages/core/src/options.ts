@@ -42,6 +42,13 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
   /** When to try again, for handlers that do not say. Default: {@link standardRetry}. */
   readonly retry?: RetryPolicy | undefined;
   /**
+   * The host's own word on that, by the type of subscriptions, over what handlers say. What is left
+   * out of a policy stays as the handler has it, or else the bus.
+   */
+  readonly retryByType?:
+    | { readonly [Type in H["type"]]?: Partial<RetryPolicy> | undefined }
+    | undefined;
+  /**
    * How long events, with deliveries and attempts that have ended, are kept. Milliseconds,
    * default 30 days; at least as long as the longest `maxAgeMs` of a retry policy.
    */
@@ -87,6 +94,7 @@ const optionNames: { readonly [Name in keyof EventBusOptions<Catalog, Handler>]-
   leaseMs: true,
   pollMs: true,
   retry: true,
+  retryByType: true,
   retentionMs: true,
   autoDisable: true,
   system: true,
@@ -147,7 +155,9 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
   );
   const retry = checkRetry("retry", options.retry ?? standardRetry);
   const timeoutOf = (handler: Handler): number => handler.timeoutMs ?? timeoutMs;
-  const retryOf = (handler: Handler | undefined): RetryPolicy => handler?.retry ?? retry;
+  const policies = resolveRetries(handlers, retry, options.retryByType ?? {});
+  const retryOf = (handler: Handler | undefined): RetryPolicy =>
+    policies.get(handler?.type ?? "") ?? retry;
 
   const timeouts = [...handlers.values()].map(timeoutOf);
   const longestTimeout = Math.max(...(timeouts.length === 0 ? [timeoutMs] : timeouts));
@@ -302,8 +312,46 @@ function checkRetry(place: string, policy: RetryPolicy): RetryPolicy {
     throw invalid(`${place}.jitter is ${policy.jitter}. It must be between 0 and 1.`);
   }
   integer(`${place}.maxAgeMs`, policy.maxAgeMs, 1_000, 365 * DAY_MS);
+  const { unknown } = policy;
+  if (unknown !== undefined && unknown !== "retry" && unknown !== "abandon") {
+    throw invalid(`${place}.unknown is ${String(unknown)}. It must be "retry" or "abandon".`);
+  }
   return policy;
 }
+
+/** The policy of each type: field by field the host's for it, else the handler's, else the bus's. */
+function resolveRetries(
+  handlers: ReadonlyMap<string, Handler>,
+  retry: RetryPolicy,
+  byType: { readonly [type: string]: Partial<RetryPolicy> | undefined },
+): ReadonlyMap<string, RetryPolicy> {
+  const given = Object.entries(byType).filter(([, policy]) => policy !== undefined);
+  for (const [type, policy] of given) {
+    if (!handlers.has(type)) {
+      const suggestion = closest(type, [...handlers.keys()]);
+      throw invalid(
+        `retryByType.${type}: no handler has the type ${quoted(type)}. ${suggestion === null ? `Known: ${[...handlers.keys()].join(", ") || "none"}.` : `Did you mean "${suggestion}"?`}`,
+      );
+    }
+    if (typeof policy !== "object" || policy === null) {
+      throw invalid(`retryByType.${type} must be an object, such as { maxAgeMs: 3_600_000 }.`);
+    }
+  }
+  const wanted = new Map(given);
+  return new Map(
+    [...handlers].map(([type, handler]) => [
+      type,
+      checkRetry(`retryByType.${type}`, {
+        ...retry,
+        ...withoutUndefined(handler.retry ?? {}),
+        ...withoutUndefined(wanted.get(type) ?? {}),
+      }),
+    ]),
+  );
+}
+
+const withoutUndefined = (policy: Partial<RetryPolicy>): Partial<RetryPolicy> =>
+  Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
 
 function checkAutoDisable(limit: AutoDisable | false): AutoDisable | false {
   if (limit === false) return limit;

@@ -1,5 +1,5 @@
 import type { Delivery, Next } from "./delivery.ts";
-import type { StoredEvent } from "./event.ts";
+import type { NewEvent, StoredEvent } from "./event.ts";
 
 /**
  * In which order a subscription gets its deliveries.
@@ -23,7 +23,11 @@ export const queueOf = ({ orderingKey }: Pick<StoredEvent, "orderingKey">): stri
   orderingKey ?? "";
 
 /** What becomes of a delivery, and why its subscription is switched off with it, if it is. */
-export type Ruling = Next & { readonly disabledReason?: string };
+export type Ruling = Next & {
+  readonly disabledReason?: string;
+  /** Tells others that it was switched off. */
+  readonly event?: NewEvent;
+};
 
 /**
  * What becomes of a delivery that keeps to an order: where none may be skipped, it waits instead of

@@ -1,4 +1,4 @@
-import type { Catalog, EventName } from "./catalog.ts";
+import { type Catalog, type EventName, isReserved, operationalEventTypes } from "./catalog.ts";
 import { closest, listed, quoted } from "./suggest.ts";
 
 type Separator = "_" | "." | "-";
@@ -24,21 +24,27 @@ export type MatchedName<C extends Catalog, Pattern extends string> = Pattern ext
     ? Extract<EventName<C>, `${Start}${string}`>
     : Extract<EventName<C>, Pattern>;
 
-/** Does the pattern match the event type? Linear in the pattern's length; names are byte-exact. */
+/**
+ * Does the pattern match the event type? Linear in the pattern's length; names are byte-exact.
+ * Reserved event types are matched by their names alone: who asks for everything asks for the host's.
+ */
 export function matches(pattern: string, type: string): boolean {
+  if (isReserved(type)) return pattern === type;
   if (pattern === "*") return true;
   return pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : pattern === type;
 }
 
 /**
- * What is wrong with a pattern, or null: it must be `*`, a name of the catalog, or a beginning
- * that ends with a separator and is shared by at least one name.
+ * What is wrong with a pattern, or null: it must be `*`, a name of the catalog or of an operational
+ * event type, or a beginning that ends with a separator and is shared by at least one name of the
+ * catalog.
  */
 export function patternProblem(pattern: string, names: readonly string[]): string | null {
-  if (names.some((name) => matches(pattern, name)) && /^[^*]*$|^\*$|[_.-]\*$/.test(pattern)) {
+  const all = [...names, ...operationalEventTypes];
+  if (all.some((name) => matches(pattern, name)) && /^[^*]*$|^\*$|[_.-]\*$/.test(pattern)) {
     return null;
   }
-  const suggestion = closest(pattern, [...names, ...prefixes(names)]);
+  const suggestion = closest(pattern, [...all, ...prefixes(names)]);
   return (
     `Unknown event type ${quoted(pattern)}.` +
     (suggestion === null ? ` Known: ${listed(names)}, *.` : ` Did you mean "${suggestion}"?`)

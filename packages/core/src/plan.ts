@@ -1,4 +1,5 @@
 import { canServe, isFree } from "./lane.ts";
+import { toldOf } from "./operational-event.ts";
 import { queueOf } from "./order.ts";
 import { matches } from "./pattern.ts";
 import { roomIn } from "./room.ts";
@@ -9,7 +10,8 @@ import type { Candidate, PlannedDelivery, RouteInput, RoutePlan } from "./storag
  * new ids.
  *
  * An event that owes more than fits in one transaction gets a cursor and goes on from there in
- * the next. A subscription that cannot be matched gets a dead delivery and harms nobody else.
+ * the next. A subscription that cannot be matched gets a dead delivery and harms nobody else. None
+ * is told of itself.
  */
 export function planDeliveries(input: RouteInput, newId: () => string): RoutePlan {
   const { request, events } = input;
@@ -19,9 +21,10 @@ export function planDeliveries(input: RouteInput, newId: () => string): RoutePla
   const mayStart = starter(input);
 
   for (const { event, after } of events) {
+    const subject = toldOf(event);
     for (const { candidate, problem } of owed(event.organization, event.type)) {
       const { subscription } = candidate;
-      if (after !== null && subscription.id <= after) continue;
+      if (subscription.id === subject || (after !== null && subscription.id <= after)) continue;
       if (deliveries.length >= request.maxDeliveries) {
         cursors.set(event.id, lastDealtWith(deliveries, event.id) ?? after ?? "");
         break;

@@ -1,16 +1,25 @@
-import type { Delivery, Next } from "./delivery.ts";
+import { type Delivery, lapse, type Next } from "./delivery.ts";
 import type { Outcome } from "./handler.ts";
 import type { SubscriptionStatus } from "./subscription.ts";
 import { LONGEST_RETRY_AFTER_MS, pauseMs, SHORTEST_PAUSE_MS } from "./throttle.ts";
 
 /** When to try again after a failure, and when to stop. */
 export interface RetryPolicy {
-  /** Milliseconds between attempts: there is one attempt more than there are delays. */
+  /**
+   * Milliseconds between attempts: there is one attempt more than there are delays. None at all
+   * (`[]`) means one attempt.
+   */
   readonly delaysMs: readonly number[];
   /** Each delay is multiplied by a random factor in [1 - jitter, 1 + jitter). */
   readonly jitter: number;
   /** A delivery older than this many milliseconds is not tried again. */
   readonly maxAgeMs: number;
+  /**
+   * What follows where nobody knows whether it has arrived: an outcome `unknown`, or a flight that
+   * ended without one. `retry`: it is tried again, and may arrive twice. `abandon`: the delivery
+   * ends, and may never have arrived. Default `retry`.
+   */
+  readonly unknown?: "retry" | "abandon" | undefined;
 }
 
 const SECOND = 1_000;
@@ -104,6 +113,9 @@ export function decide(
     case "failed":
       return retry(outcome.reason, clamp(outcome.retryAfterMs ?? 0, 0, LONGEST_RETRY_AFTER_MS));
     case "unknown":
+      if (policy.unknown === "abandon") {
+        return decision({ status: "dead", reason: `${ABANDONED}: ${outcome.reason}`, attempts });
+      }
       return retry(outcome.reason, SHORTEST_DELAY_AFTER_UNKNOWN_MS);
     case "throttled": {
       const throttles = delivery.throttles + 1;
@@ -126,6 +138,22 @@ export function decide(
       return decision({ status: "dead", reason: outcome.reason, attempts }, { disable: detail });
   }
 }
+
+/**
+ * What follows from a flight that ended without an outcome. Whether its handler was called is known
+ * to nobody: the process may have died before, in the middle, or after the destination had it. Pure.
+ */
+export function afterLapse(
+  delivery: Pick<Delivery, "lapses">,
+  policy: RetryPolicy,
+  now: number,
+): Next {
+  if (policy.unknown !== "abandon") return lapse(delivery, now);
+  const reason = `${ABANDONED}: the flight ended without an outcome`;
+  return { status: "dead", lapses: delivery.lapses + 1, reason };
+}
+
+const ABANDONED = "abandoned, for it may have arrived";
 
 /** A reason with its remedy, as one text for people. */
 const explain = ({ reason, remedy }: { reason: string; remedy?: string | undefined }): string =>

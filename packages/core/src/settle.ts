@@ -1,16 +1,17 @@
 import type { Clock } from "./clock.ts";
 import type { Landing } from "./deliver.ts";
 import type { Attempt, Claim, Delivery, Next } from "./delivery.ts";
-import { landed, lapse } from "./delivery.ts";
+import { landed } from "./delivery.ts";
 import { type AutoDisable, type Failing, failedAgain, failedFor } from "./failing.ts";
 import { groupCommit } from "./group-commit.ts";
 import type { Handler, Outcome } from "./handler.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
+import { type Mishap, operationalEvent } from "./operational-event.ts";
 import { inOrder, isSerial } from "./order.ts";
 import { persist } from "./persist.ts";
 import { describe } from "./redact.ts";
-import { type Decision, decide, type RetryPolicy } from "./retry.ts";
+import { afterLapse, type Decision, decide, type RetryPolicy } from "./retry.ts";
 import type {
   SettleChange,
   Settlement,
@@ -67,9 +68,11 @@ export function createSettle(options: {
   readonly giveUp: AbortSignal;
   readonly autoDisable: AutoDisable | false;
   retryOf(handler: Handler | undefined): RetryPolicy;
+  /** An event was appended, which is to be routed. */
+  onAppended(): void;
 }): Settle {
   const { storage, handlers, clock, system, lifecycle, logger, giveUp, retryOf } = options;
-  const { autoDisable } = options;
+  const { autoDisable, onAppended } = options;
 
   const trouble = createTrouble();
 
@@ -102,7 +105,8 @@ export function createSettle(options: {
   }
 
   function rulesOf({ claim }: Item): Rules {
-    return { policy: retryOf(handlers.get(claim.subscription.type)), autoDisable };
+    const policy = retryOf(handlers.get(claim.subscription.type));
+    return { policy, autoDisable, newId: system.id };
   }
 
   return async (claim, landing) => {
@@ -138,6 +142,7 @@ export function createSettle(options: {
       if (ended === null) return null;
       const delivery = landed(claim.delivery, ended.change.next, startedAt + durationMs);
       report(delivery, ended);
+      if (ended.change.event !== undefined) onAppended();
       return delivery.dueAt;
     } catch (error) {
       logger.error(
@@ -199,13 +204,14 @@ function isPlain(
 interface Rules {
   readonly policy: RetryPolicy;
   readonly autoDisable: AutoDisable | false;
+  newId(): string;
 }
 
-/** What follows from a settlement, under the storage's lock. Pure. */
+/** What follows from a settlement, under the storage's lock. Pure, but for new ids. */
 function consequencesOf(
   item: Item,
   state: SettleState,
-  { policy, autoDisable }: Rules,
+  { policy, autoDisable, newId }: Rules,
   now: number,
 ): Consequences {
   const { claim, landing, random } = item;
@@ -219,7 +225,7 @@ function consequencesOf(
   });
   const gates = states.length > 0 && { gates: states };
   const counted = decision?.counted ?? false;
-  const decided = decision?.next ?? lapse(delivery, now);
+  const decided = decision?.next ?? afterLapse(delivery, stopped(outcome, policy), now);
   if (item.settlement.plain) {
     return { change: { next: decided, counted }, moves, warning: null };
   }
@@ -240,7 +246,35 @@ function consequencesOf(
   };
   const warning = failures?.warning ?? null;
   const subscription = Object.keys(findings).length > 0 && { subscription: findings };
-  return { change: { next, counted, ...gates, ...subscription }, moves, warning };
+  const befell = mishapOf(current, findings, failures);
+  const event = befell && { event: operationalEvent(current, befell, { id: newId(), now }) };
+  return { change: { next, counted, ...gates, ...subscription, ...event }, moves, warning };
+}
+
+/** A handler that was told to stop, and says what it knows, leaves no doubt for a policy to settle. */
+const stopped = ({ type }: Outcome, policy: RetryPolicy): RetryPolicy =>
+  type === "unknown" ? policy : { ...policy, unknown: "retry" };
+
+/** What others are told of: it was switched off, or else it has failed for half as long. */
+function mishapOf(
+  { enabled, failing: before }: SubscriptionRecord,
+  { disabledReason, statusDetail }: SubscriptionFindings,
+  failures: Failures | null,
+): Mishap | null {
+  if (!enabled) return null;
+  const failing = failures?.counted ?? before;
+  if (disabledReason !== undefined) {
+    return { type: "webhook_disabled", reason: disabledReason, failing };
+  }
+  if (failures?.warning == null) return null;
+  return { type: "webhook_failing", reason: statusDetail ?? "", failing };
+}
+
+interface Failures {
+  readonly findings: SubscriptionFindings;
+  /** This one included; null if it is none. */
+  readonly counted: Failing | null;
+  readonly warning: Failing | null;
 }
 
 /** Whether anything arrives. What says nothing about that (`throttled`, `rejected`) changes nothing. */
@@ -249,19 +283,20 @@ function failuresAfter(
   { enabled, failing }: SubscriptionRecord,
   autoDisable: AutoDisable | false,
   now: number,
-): { readonly findings: SubscriptionFindings; readonly warning: Failing | null } {
+): Failures {
   const isFailure = type === "failed" || type === "unknown";
   if (!isFailure || !enabled) {
     const isOver = failing !== null && (type === "delivered" || type === "gone");
-    return { findings: isOver ? { failing: null } : {}, warning: null };
+    return { findings: isOver ? { failing: null } : {}, counted: null, warning: null };
   }
   const after = failedAgain(failing, autoDisable, now);
+  const counted = after.failing;
   if (after.consequence === "disable") {
-    const disabledReason = failedFor(after.failing);
-    return { findings: { failing: null, disabledReason }, warning: null };
+    const disabledReason = failedFor(counted);
+    return { findings: { failing: null, disabledReason }, counted, warning: null };
   }
-  const warning = after.consequence === "warn" ? after.failing : null;
-  return { findings: { failing: after.failing }, warning };
+  const warning = after.consequence === "warn" ? counted : null;
+  return { findings: { failing: counted }, counted, warning };
 }
 
 function findingsOf(

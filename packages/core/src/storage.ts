@@ -72,7 +72,9 @@ export interface Storage<Tx = never> {
   /**
    * Takes due deliveries, lane by lane, as many as `rules.admit` lets through their gates.
    *
-   * - First, flights whose lease is over end as lapses: `rules.lapse` says what becomes of each.
+   * - First, flights whose lease is over end as lapses: `rules.lapse` says what becomes of each, and
+   *   sees what those before it have changed of its subscription. An event that it answers is
+   *   appended with what it rules: both, or neither.
    * - A delivery is in at most one flight. Its token is the request's.
    * - The gates that `rules.admit` answers are kept, also where it let nothing through.
    * - While first attempts are due in a lane, at most 30 % of what is taken of it are retries
@@ -99,7 +101,8 @@ export interface Storage<Tx = never> {
    * - Accepted only while the delivery is in flight with that token: answers `settled`.
    * - A repeat of an accepted settlement answers `repeated` and changes nothing.
    * - Anything else answers `late`: the attempt is kept, marked late, and changes nothing more.
-   * - Attempt, delivery, gates and subscription change together or not at all.
+   * - Attempt, delivery, gates and subscription change together or not at all. An event that
+   *   follows is one of them, appended as `append` does: it is routed like any other.
    * - One settlement that cannot be recorded does not keep others from it: they are recorded, and
    *   then its error is thrown.
    * - A delivery that ends is complete at the attempt's `startedAt + durationMs`, and what is next
@@ -283,8 +286,15 @@ export interface ClaimRequest extends FlightTerms {
 
 export interface ClaimRules {
   admit(gates: readonly GateState[], now: number, wanted: number): Admission;
-  /** `order` is the one that the delivery keeps to: `none` where it passes beside its lane's. */
-  lapse(delivery: Delivery, now: number, order: DeliveryOrder): Ruling;
+  lapse(delivery: Delivery, now: number, state: LapseState): Ruling;
+}
+
+/** What the rule of lapses sees beside the delivery. */
+export interface LapseState {
+  /** The order that the delivery keeps to: `none` where it passes beside its lane's. */
+  readonly order: DeliveryOrder;
+  /** Null once it is deleted. */
+  readonly subscription: SubscriptionRecord | null;
 }
 
 export interface ClaimResult {
@@ -322,6 +332,8 @@ export interface SettleChange {
   readonly counted: boolean;
   readonly gates?: readonly GateState[];
   readonly subscription?: SubscriptionFindings;
+  /** Tells others what follows for the subscription. None follows from a plain settlement. */
+  readonly event?: NewEvent;
 }
 
 /**

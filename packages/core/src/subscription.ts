@@ -1,4 +1,4 @@
-import type { Catalog } from "./catalog.ts";
+import type { Catalog, OperationalEventType } from "./catalog.ts";
 import type { Json } from "./event.ts";
 import type { Failing } from "./failing.ts";
 import type { Handler } from "./handler.ts";
@@ -66,6 +66,9 @@ export const learned = (
 /** What a secret looks like from outside. Sent back in an update, it means: keep what is stored. */
 export const MASK = "********";
 
+/** What a subscription can ask for: events of the catalog, and by their names operational ones. */
+export type SubscribedPattern<C extends Catalog> = EventPattern<C> | OperationalEventType;
+
 /** A new subscription; a union over the handlers, so that `type` tells what `configuration` is. */
 export type SubscriptionInput<C extends Catalog, H extends Handler> =
   // biome-ignore lint/suspicious/noExplicitAny: the handler's output type plays no part here.
@@ -73,7 +76,7 @@ export type SubscriptionInput<C extends Catalog, H extends Handler> =
     ? {
         readonly organization: string;
         readonly name: string;
-        readonly eventTypes: readonly EventPattern<C>[];
+        readonly eventTypes: readonly SubscribedPattern<C>[];
         readonly type: Type;
         readonly configuration: Input;
         /** Default `none`: whatever can go, goes. */
@@ -85,7 +88,7 @@ export type SubscriptionInput<C extends Catalog, H extends Handler> =
 /** What may change of a subscription; what is absent stays. */
 export type SubscriptionChanges<C extends Catalog, H extends Handler> = {
   readonly name?: string | undefined;
-  readonly eventTypes?: readonly EventPattern<C>[] | undefined;
+  readonly eventTypes?: readonly SubscribedPattern<C>[] | undefined;
   /** What waits at that moment goes on as it is; what comes after it keeps to the new order. */
   readonly order?: DeliveryOrder | undefined;
   readonly enabled?: boolean | undefined;

@@ -10,9 +10,13 @@ import {
   firstsBesideRetries,
   type GateState,
   isSuspect,
+  learned,
+  type Ruling,
   roomIn,
+  type SubscriptionRecord,
   shareOut,
 } from "@posthorn/core";
+import { append } from "./append.ts";
 import type { DueQueue } from "./due-queue.ts";
 import { gatesOf, keepGates, type Lane, type Owed, type State } from "./state.ts";
 import { learn } from "./subscriptions.ts";
@@ -28,14 +32,34 @@ export function claim(state: State, request: ClaimRequest, rules: ClaimRules): C
 
 function endLapses(state: State, now: number, { lapse }: ClaimRules): readonly Delivery[] {
   const over = [...until(state.flights, now)];
-  const rulings = over.map((owed) => lapse(owed.delivery, now, orderOf(owed)));
-  for (const [index, { disabledReason, ...next }] of rulings.entries()) {
-    const owed = over[index] as Owed;
+  const rulings = rulingsOn(over, now, lapse);
+  for (const [owed, { disabledReason, event, ...next }] of rulings) {
     land(state, owed, next, now);
     if (disabledReason !== undefined && !owed.lane.deleted)
       learn(state, owed.lane, { disabledReason });
+    if (event !== undefined) append(state, [event]);
   }
   return over.map(({ delivery }) => delivery);
+}
+
+/** Asks the rule about all of them before anything changes: it may throw. */
+function rulingsOn(
+  over: readonly Owed[],
+  now: number,
+  lapse: ClaimRules["lapse"],
+): ReadonlyMap<Owed, Ruling> {
+  const records = new Map<Lane, SubscriptionRecord>();
+  const rulings = new Map<Owed, Ruling>();
+  for (const owed of over) {
+    const { lane, delivery } = owed;
+    const subscription = lane.deleted ? null : (records.get(lane) ?? lane.record);
+    const ruling = lapse(delivery, now, { order: orderOf(owed), subscription });
+    const { disabledReason } = ruling;
+    if (subscription !== null && disabledReason !== undefined)
+      records.set(lane, learned(subscription, { disabledReason }));
+    rulings.set(owed, ruling);
+  }
+  return rulings;
 }
 
 /** What a lane is granted, before anything happens. */

@@ -1,10 +1,5 @@
-import {
-  type NewEvent,
-  queueOf,
-  type Settlement,
-  type SettleResult,
-  type Storage,
-} from "@posthorn/core";
+import type { Settlement, SettleResult, Storage } from "@posthorn/core";
+import { add, append } from "./append.ts";
 import { claim } from "./claim.ts";
 import { frozen } from "./frozen.ts";
 import { historyIn } from "./history.ts";
@@ -17,7 +12,6 @@ import {
   findOwed,
   gatesOf,
   keepGates,
-  type Occurrence,
   type Owed,
   ready,
   type State,
@@ -28,19 +22,12 @@ import { end, land, orderOf, owe, wait, waitInTurn } from "./traffic.ts";
 /** A storage that lives as long as its process: for tests and demos, and the port in code. */
 export function memoryStorage(): Storage {
   const state = emptyState();
-  const { events, eventsByKey, unrouted, deliveries } = state;
+  const { events, deliveries } = state;
 
   return {
     append: async (given, tx) => {
       ready(state, tx);
-      return given.map((event) => {
-        const key = keyOf(event);
-        const earlier = events.get(event.id) ?? (key === null ? undefined : eventsByKey.get(key));
-        const { event: stored } = earlier ?? add(state, event);
-        if (earlier === undefined)
-          unrouted.set(stored.id, Object.freeze({ event: stored, after: null }));
-        return { event: stored, repeated: stored.id !== event.id };
-      });
+      return append(state, given);
     },
 
     route: async (request, plan) => {
@@ -72,6 +59,7 @@ export function memoryStorage(): Storage {
           land(state, owed, change.next, attempt.startedAt + attempt.durationMs);
           keepGates(state, change.gates ?? []);
           if (change.subscription && !lane.deleted) learn(state, lane, change.subscription);
+          if (change.event) append(state, [change.event]);
         } catch (error) {
           failures.push(error);
         }
@@ -154,27 +142,6 @@ export function memoryStorage(): Storage {
     },
   };
 }
-
-function add(state: State, event: NewEvent): Occurrence {
-  const { events, eventsByKey } = state;
-  state.added += 1;
-  const { idempotencyKey: _, announced, ...stored } = event;
-  const key = keyOf(event);
-  const occurrence: Occurrence = {
-    event: frozen(stored),
-    key,
-    announced,
-    position: state.added,
-    queue: queueOf(stored),
-    owed: [],
-  };
-  events.set(stored.id, occurrence);
-  if (key !== null) eventsByKey.set(key, occurrence);
-  return occurrence;
-}
-
-const keyOf = ({ organization, idempotencyKey }: NewEvent): string | null =>
-  idempotencyKey === null ? null : JSON.stringify([organization, idempotencyKey]);
 
 /** The attempt of a flight that was over is kept once, if there is something to keep it with. */
 function settleLate({ attempt, token }: Settlement, owed: Owed | undefined): SettleResult {

@@ -12,11 +12,15 @@ import {
   inTurns,
   isRetry,
   landed,
+  learned,
+  type NewEvent,
   passed,
   type Room,
   roomIn,
+  type SubscriptionRecord,
   shareOut,
 } from "@posthorn/core";
+import { appending } from "./append.ts";
 import { canceled, DELETED, deliveriesIn, duesOf } from "./deliveries.ts";
 import { type Dialect, sent } from "./dialect.ts";
 import { findingsIn } from "./findings.ts";
@@ -71,6 +75,7 @@ export function claiming(dialect: Dialect): Claiming {
   const turns = turnsIn(dialect);
   const queues = queuesIn(dialect);
   const findings = findingsIn(dialect);
+  const append = appending(dialect);
 
   // The first by an index, and no `min`: that is for some planners a reason to read them all.
   const first = (column: string, source: string): string =>
@@ -239,6 +244,12 @@ export function claiming(dialect: Dialect): Claiming {
     return [];
   }
 
+  function* subscriptionsOf(ids: readonly string[]): Script<Map<string, SubscriptionRecord>> {
+    if (ids.length === 0) return new Map();
+    const records = yield* rowsOf(subscriptions, sentIds(ids));
+    return new Map(records.map((row) => [text(row["id"]), toSubscription(row)]));
+  }
+
   /** Takes deliveries into flight, with all it takes to deliver them. */
   function* fly(
     granted: readonly Granted[],
@@ -251,9 +262,8 @@ export function claiming(dialect: Dialect): Claiming {
       events,
       sentIds(granted.map(({ delivery }) => delivery.eventId)),
     );
-    const records = yield* rowsOf(subscriptions, sentIds(granted.map(({ lane }) => lane.id)));
+    const recordById = yield* subscriptionsOf(granted.map(({ lane }) => lane.id));
     const eventById = new Map(eventRows.map((row) => [text(row["id"]), toEvent(row)]));
-    const recordById = new Map(records.map((row) => [text(row["id"]), toSubscription(row)]));
     const lost: Delivery[] = [];
     const claims = granted.flatMap(({ delivery, lane, startBy }): readonly Claim[] => {
       const event = eventById.get(delivery.eventId);
@@ -310,15 +320,26 @@ export function claiming(dialect: Dialect): Claiming {
       const { locked: known, held } = yield* lanes.take(over.map(laneOf), inHaste);
       const found = over.filter((row) => !held.has(laneOf(row)));
       const locked = yield* deliveries.lock(found.map((row) => text(row["id"])));
+      const asked = yield* subscriptionsOf(locked.map(laneOf));
       const off = new Map<string, string>();
+      const events: NewEvent[] = [];
       const lapsed = locked
         .filter((row) => (intOrNull(row["lease_until"]) ?? Number.POSITIVE_INFINITY) <= now)
         .map((row) => {
           const delivery = toDelivery(row);
           const lane = known.get(delivery.subscriptionId);
           const order = row["ordering_key"] === null ? "none" : (lane?.order ?? "none");
-          const { disabledReason, ...next } = rules.lapse(delivery, now, order);
-          if (disabledReason !== undefined) off.set(delivery.subscriptionId, disabledReason);
+          const subscription = asked.get(delivery.subscriptionId) ?? null;
+          const { disabledReason, event, ...next } = rules.lapse(delivery, now, {
+            order,
+            subscription,
+          });
+          if (event !== undefined) events.push(event);
+          if (disabledReason !== undefined) {
+            off.set(delivery.subscriptionId, disabledReason);
+            if (subscription !== null)
+              asked.set(subscription.id, learned(subscription, { disabledReason }));
+          }
           const after = landed(delivery, next, now);
           const isLost = after.dueAt !== null && lane === undefined;
           return isLost ? canceled(after, DELETED, now) : after;
@@ -328,6 +349,7 @@ export function claiming(dialect: Dialect): Claiming {
       yield* findings.switchOff(off);
       yield* lanes.expect([...duesOf(lapsed), ...called]);
       yield* findings.park([...off.keys()]);
+      if (events.length > 0) yield* append(events);
       return lapsed;
     },
 

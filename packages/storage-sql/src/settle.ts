@@ -6,11 +6,13 @@ import {
   type GateState,
   landed,
   learned,
+  type NewEvent,
   type SettleChange,
   type Settlement,
   type SettleResult,
   type SubscriptionRecord,
 } from "@posthorn/core";
+import { appending } from "./append.ts";
 import { canceled, DELETED, deliveriesIn, duesOf } from "./deliveries.ts";
 import { type Dialect, sent } from "./dialect.ts";
 import { findingsIn } from "./findings.ts";
@@ -46,6 +48,7 @@ export function settling(dialect: Dialect): Settling {
   const deliveries = deliveriesIn(dialect);
   const findings = findingsIn(dialect);
   const queues = queuesIn(dialect);
+  const append = appending(dialect);
   const subscriptions = `select s.* from ${rows("r", { id: "key" })} ${lookUp("subscriptions", "s")} on s.id = r.id`;
   const known = `select a.delivery_id, a.token, a.late from ${rows("r", { delivery_id: "key", token: "key" })} ${lookUp("attempts", "a")} on a.delivery_id = r.delivery_id and a.token = r.token`;
   const add = dialect.insert({ table: "attempts", rows: ATTEMPT_COLUMNS });
@@ -95,6 +98,7 @@ export function settling(dialect: Dialect): Settling {
       const failures: unknown[] = [];
       const changed = { gates: new Set<string>(), subscriptions: new Set<string>() };
       const disabled = new Set<string>();
+      const events: NewEvent[] = [];
       const results = settlements.map((settlement): SettleResult => {
         const { deliveryId, subscriptionId, attempt } = settlement;
         const flight = flights.get(deliveryId);
@@ -133,6 +137,7 @@ export function settling(dialect: Dialect): Settling {
           changed.subscriptions.add(subscriptionId);
           if (follows.subscription.disabledReason !== undefined) disabled.add(subscriptionId);
         }
+        if (follows.event !== undefined) events.push(follows.event);
         return "settled";
       });
 
@@ -143,6 +148,7 @@ export function settling(dialect: Dialect): Settling {
       yield* findings.write(picked(around.subscriptions, changed.subscriptions));
       yield* lanes.expect([...duesOf(landings), ...called]);
       yield* findings.park([...disabled]);
+      if (events.length > 0) yield* append(events);
       return { results, failures };
     },
 

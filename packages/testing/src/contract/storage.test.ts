@@ -238,8 +238,8 @@ const flaws: readonly Flaw[] = [
       claim: (request, rules) =>
         sound.claim(request, {
           ...rules,
-          lapse: (delivery, now, order) => ({
-            ...rules.lapse(delivery, now, order),
+          lapse: (delivery, now, state) => ({
+            ...rules.lapse(delivery, now, state),
             status: "waiting",
             dueAt: now,
           }),
@@ -259,8 +259,8 @@ const flaws: readonly Flaw[] = [
       claim: (request, rules) =>
         sound.claim(request, {
           ...rules,
-          lapse: (delivery, now, order) => ({
-            ...rules.lapse(delivery, now, order),
+          lapse: (delivery, now, state) => ({
+            ...rules.lapse(delivery, now, state),
             lapses: delivery.lapses,
           }),
         }),
@@ -495,7 +495,7 @@ const flaws: readonly Flaw[] = [
       claim: (request, rules) =>
         sound.claim(request, {
           ...rules,
-          lapse: (delivery, now) => rules.lapse(delivery, now, "none"),
+          lapse: (delivery, now, state) => rules.lapse(delivery, now, { ...state, order: "none" }),
         }),
     }),
   ],
@@ -1055,8 +1055,8 @@ function countsLapsesTogether(sound: Memory): Memory {
       const found = claiming;
       const result = await sound.claim(request, {
         ...rules,
-        lapse: (delivery, now, order) => ({
-          ...rules.lapse(delivery, now, order),
+        lapse: (delivery, now, state) => ({
+          ...rules.lapse(delivery, now, state),
           lapses: delivery.lapses + found,
         }),
       });

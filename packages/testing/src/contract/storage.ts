@@ -6,6 +6,7 @@ import { fairnessCases } from "./storage/fairness.ts";
 import { healthCases } from "./storage/health.ts";
 import { historyCases } from "./storage/history.ts";
 import { housekeepingCases } from "./storage/housekeeping.ts";
+import { operationalCases } from "./storage/operational.ts";
 import { operatorCases } from "./storage/operator.ts";
 import { orderCases } from "./storage/order.ts";
 import { releaseCases } from "./storage/release.ts";
@@ -31,6 +32,7 @@ export const storageContract: readonly StorageCase[] = [
   ...breakerCases,
   ...settleCases,
   ...failingCases,
+  ...operationalCases,
   ...releaseCases,
   ...orderCases,
   ...subscriptionCases,

@@ -218,7 +218,7 @@ export const orderCases: readonly StorageCase[] = [
       const result = await claim(
         { now },
         {
-          lapse: (owed, _now, order) => {
+          lapse: (owed, _now, { order }) => {
             heard.push(order);
             return rules.lapse(owed);
           },
