@@ -6,16 +6,7 @@ import { historyIn } from "./history.ts";
 import { housekeepingIn } from "./housekeeping.ts";
 import { replaysIn } from "./replays.ts";
 import { route } from "./route.ts";
-import {
-  emptyState,
-  findLane,
-  findOwed,
-  gatesOf,
-  keepGates,
-  type Owed,
-  ready,
-  type State,
-} from "./state.ts";
+import { emptyState, findLane, findOwed, gatesOf, keepGates, type Owed, ready } from "./state.ts";
 import { learn, subscriptionsIn } from "./subscriptions.ts";
 import { end, land, orderOf, owe, wait, waitInTurn } from "./traffic.ts";
 

@@ -5,10 +5,12 @@ import {
   type ClaimRequest,
   type ClaimResult,
   type ClaimRules,
+  type Delivery,
   freshGate,
   type GateState,
   type LaneDefinition,
   type Plan,
+  type Ruling,
   type SettleState,
   type Storage,
   type SubscriptionRecord,
@@ -33,8 +35,24 @@ const flaws: readonly Flaw[] = [
   [
     "does not count lapses",
     (sound) =>
-      claiming(sound, { rules: { lapse: (_, now) => ({ status: "waiting", dueAt: now }) } }),
+      lapsing(sound, (ruling, { lapses }, now) => ({
+        ...ruling,
+        status: "waiting",
+        dueAt: now,
+        lapses,
+      })),
   ],
+  ["loses what a lapse tells", (sound) => lapsing(sound, withoutEvent)],
+  [
+    "loses what a settlement tells",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) =>
+        sound.settle(settlements, (...given) => withoutEvent(apply(...given))),
+    }),
+  ],
+  ["tells once more what a settlement tells", tellsTwice],
+  ["tells the rule of lapses nothing of what it has switched off", forgetsRulings],
   ["spends an attempt on a release", spendsOnRelease],
   ["strands what is released", strandsReleased],
   ["claims from parked lanes", (sound) => defining(sound, { parked: false })],
@@ -143,6 +161,60 @@ const claiming = (
     return { ...result, ...change.answer?.(result) };
   },
 });
+
+function withoutEvent<Answer extends { readonly event?: unknown }>({
+  event: _,
+  ...others
+}: Answer): Omit<Answer, "event"> {
+  return others;
+}
+
+/** Changes what the rule of lapses answers. */
+const lapsing = (
+  sound: Memory,
+  change: (ruling: Ruling, delivery: Delivery, now: number) => Ruling,
+): Memory => ({
+  ...sound,
+  claim: (request, rules) =>
+    sound.claim(request, {
+      ...rules,
+      lapse: (delivery, now, state) => change(rules.lapse(delivery, now, state), delivery, now),
+    }),
+});
+
+/** Appends the event itself, and lets the storage append another. */
+function tellsTwice(sound: Memory): Memory {
+  return {
+    ...sound,
+    settle: (settlements, apply) =>
+      sound.settle(settlements, (...given) => {
+        const change = apply(...given);
+        if (change.event !== undefined) {
+          const { id } = change.event;
+          void sound.append([{ ...change.event, id: id.replace("01a3", "01a4") }]);
+        }
+        return change;
+      }),
+  };
+}
+
+function forgetsRulings(sound: Memory): Memory {
+  return {
+    ...sound,
+    claim: (request, rules) => {
+      const first = new Map<string, SubscriptionRecord | null>();
+      return sound.claim(request, {
+        ...rules,
+        lapse: (delivery, now, state) => {
+          const { subscriptionId } = delivery;
+          if (!first.has(subscriptionId)) first.set(subscriptionId, state.subscription);
+          const subscription = first.get(subscriptionId) ?? null;
+          return rules.lapse(delivery, now, { ...state, subscription });
+        },
+      });
+    },
+  };
+}
 
 const planning = (
   sound: Memory,

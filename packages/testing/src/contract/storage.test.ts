@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   type Candidate,
   type Claim,
+  type ClaimRules,
   freshGate,
   type GateState,
   type LaneDefinition,
@@ -462,6 +463,137 @@ const flaws: readonly Flaw[] = [
     }),
   ],
   [
+    "tells nobody what a settlement switches off",
+    "settle with an event: it is appended with what changes, and routed like any other",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) =>
+        sound.settle(settlements, (...given) => {
+          const { event: _, ...change } = apply(...given);
+          return change;
+        }),
+    }),
+  ],
+  [
+    "tells what was settled once more when it hears of it again",
+    "settle with an event: a repeated settlement appends it once, and a late one not at all",
+    tellsAnyway,
+  ],
+  [
+    "tells nothing more in a call in which a rule has thrown",
+    "settle with an event: nothing is appended where the rule throws",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) => {
+        let isAfterThrow = false;
+        return sound.settle(settlements, (...given) => {
+          try {
+            const { event: _, ...silent } = apply(...given);
+            return isAfterThrow ? silent : apply(...given);
+          } catch (error) {
+            isAfterThrow = true;
+            throw error;
+          }
+        });
+      },
+    }),
+  ],
+  [
+    "tells of each settlement that would have switched off",
+    "settle with an event: it is appended once for all that switch it off at the same time, in any process",
+    (sound) => ({
+      ...sound,
+      settle: async (settlements, apply) => {
+        const [first] = settlements;
+        const before =
+          first &&
+          (await sound.subscriptions.get({ organization: "acme", id: first.subscriptionId }));
+        return sound.settle(settlements, (settlement, state) =>
+          apply(settlement, { ...state, subscription: before ?? null }),
+        );
+      },
+    }),
+  ],
+  [
+    "tells in another order than it settles",
+    "settle with an event: events of one call are routed in the order of their settlements",
+    (sound) => ({
+      ...sound,
+      settle: (settlements, apply) => sound.settle(settlements.toReversed(), apply),
+    }),
+  ],
+  [
+    "tells nobody what a lapse switches off",
+    "lapse with an event: it is appended with what switches the subscription off, and routed like any other",
+    (sound) =>
+      lapsing(sound, (ask, ...given) => {
+        const { event: _, ...ruling } = ask(...given);
+        return ruling;
+      }),
+  ],
+  [
+    "shows every lapse the subscription as it was before the first",
+    "lapse with an event: the rule sees the subscription, with what it has ruled of it before",
+    (sound) => {
+      const first = new Map<string, SubscriptionRecord | null>();
+      return lapsing(sound, (ask, delivery, now, state) => {
+        const { subscriptionId: id } = delivery;
+        if (!first.has(id)) first.set(id, state.subscription);
+        return ask(delivery, now, { ...state, subscription: first.get(id) ?? null });
+      });
+    },
+  ],
+  [
+    "shows lapses a subscription that was deleted",
+    "lapse with an event: the rule sees null instead of a subscription that was deleted",
+    (sound) => {
+      const records = new Map<string, SubscriptionRecord>();
+      const create: Memory["subscriptions"]["create"] = (record, ...given) => {
+        records.set(record.id, record);
+        return sound.subscriptions.create(record, ...given);
+      };
+      const lapse = lapsing(sound, (ask, delivery, now, state) => {
+        const subscription = records.get(delivery.subscriptionId) ?? null;
+        return ask(delivery, now, { ...state, subscription });
+      });
+      return { ...lapse, subscriptions: { ...sound.subscriptions, create } };
+    },
+  ],
+  [
+    "ends lapses one by one, though a rule may throw",
+    "lapse with an event: where the rule throws nothing lapses, and nothing is appended",
+    (sound) => ({
+      ...sound,
+      claim: async (request, rules) => {
+        let problem: unknown = null;
+        const result = await sound.claim(request, {
+          ...rules,
+          lapse: (...given) => {
+            try {
+              return rules.lapse(...given);
+            } catch (error) {
+              problem = error;
+              return { status: "waiting", dueAt: request.now };
+            }
+          },
+        });
+        if (problem !== null) throw problem;
+        return result;
+      },
+    }),
+  ],
+  [
+    "leaves lapses of what it cannot serve to others",
+    "lapse with an event: it is appended by a claim that can take nothing",
+    (sound) => ({
+      ...sound,
+      claim: async (request, rules) =>
+        request.slots === 0
+          ? { claims: [], lapsed: [], nextDueAt: null, suspects: false }
+          : sound.claim(request, rules),
+    }),
+  ],
+  [
     "keeps no order",
     "order: only the first of a queue waits, and the others are pending with nothing due",
     (sound) => redefining(sound, (lane) => ({ ...lane, order: "none" })),
@@ -695,6 +827,40 @@ const flaws: readonly Flaw[] = [
     (sound) => ({ ...sound, close: async () => {} }),
   ],
 ];
+
+/** Appends what a rule answers to a settlement, whether it is recorded or not. */
+function tellsAnyway(sound: Memory): Memory {
+  return {
+    ...sound,
+    settle: async (settlements, apply) => {
+      const organization = "acme";
+      for (const settlement of settlements) {
+        const { deliveryId, subscriptionId } = settlement;
+        const delivery = await sound.history.delivery({ organization, id: deliveryId });
+        const subscription = await sound.subscriptions.get({ organization, id: subscriptionId });
+        assert.ok(delivery);
+        const { event } = apply(settlement, { delivery, subscription, gates: [], order: "none" });
+        if (event !== undefined) await sound.append([event]);
+      }
+      return sound.settle(settlements, apply);
+    },
+  };
+}
+
+/** Changes what the rule of lapses is asked, or answers. */
+function lapsing(
+  sound: Memory,
+  change: (
+    ask: ClaimRules["lapse"],
+    ...given: Parameters<ClaimRules["lapse"]>
+  ) => ReturnType<ClaimRules["lapse"]>,
+): Memory {
+  return {
+    ...sound,
+    claim: (request, rules) =>
+      sound.claim(request, { ...rules, lapse: (...given) => change(rules.lapse, ...given) }),
+  };
+}
 
 describe("the storage contract can fail", () => {
   for (const [flaw, caughtBy, broken] of flaws) {

@@ -4,14 +4,18 @@ import {
   type ClaimRequest,
   type ClaimResult,
   type ClaimRules,
+  type Delivery,
   lapse,
+  type Ruling,
+  type SubscriptionRecord,
 } from "@posthorn/core";
 import fc from "fast-check";
 import { follow } from "./follow.ts";
 import { agree, aWitness, demand } from "./judge.ts";
-import { land, type Model, type Owed } from "./model.ts";
+import { land, learn, learned, type Model, type Owed } from "./model.ts";
 import { judgeProspect } from "./prospect.ts";
 import { sightOf } from "./sight.ts";
+import { heard, tell } from "./tell.ts";
 import { type Ask, takeSound, takeSuspect } from "./turn.ts";
 import { type Asked, asked, seldom, termsOf, type Verb, verb, type World } from "./world.ts";
 
@@ -63,17 +67,17 @@ export async function claimAll(
 }
 
 async function claimOnce({ storage, model }: World, request: ClaimRequest): Promise<ClaimResult> {
-  const { rules, asks, tell } = watched(model, request);
+  const { rules, asks, rulings, tell } = watched(model, request);
   const result = await storage.claim(request, rules);
   tell();
-  judge(model, request, result, asks);
+  judge(model, request, result, { asks, rulings });
   return result;
 }
 
 /** Nothing is taken if the rule throws; what has lapsed may have been recorded. */
 async function claimInVain(world: World, request: ClaimRequest): Promise<void> {
   const { storage, model } = world;
-  const { rules, asks, tell } = watched(model, request);
+  const { rules, asks, rulings, tell } = watched(model, request);
   const admit: ClaimRules["admit"] = (...asked) => {
     rules.admit(...asked);
     throw new Error("the rule failed");
@@ -82,22 +86,28 @@ async function claimInVain(world: World, request: ClaimRequest): Promise<void> {
   tell();
   if (typeof answer !== "string") {
     demand(asks.length === 0, "A rule failed, and the claim answers all the same.");
-    judge(model, request, answer, asks);
+    judge(model, request, answer, { asks, rulings });
     return;
   }
   agree("what claim throws if its rule does", answer, "Error: the rule failed");
+  const ended = new Set<string>();
   for (const owed of overdueIn(model)) {
-    const seen = await storage.history.delivery(owed.delivery);
-    if (seen?.inFlight === false) land(owed, lapse(owed.delivery, model.now), model.now);
+    const { id } = owed.delivery;
+    if ((await storage.history.delivery(owed.delivery))?.inFlight !== false) continue;
+    endLapse(model, owed, rulings);
+    ended.add(id);
   }
+  for (const [id, { event }] of rulings) if (ended.has(id)) heard(model, event);
 }
 
 /** The rules of a claim, with what they were asked, and whether they were asked rightly. */
 function watched(
   model: Model,
   { now }: ClaimRequest,
-): { readonly rules: ClaimRules; readonly asks: readonly Ask[]; readonly tell: () => void } {
+): Answers & { readonly rules: ClaimRules; readonly tell: () => void } {
   const { watch, tell } = aWitness();
+  const rulings = new Map<string, Ruling>();
+  const switchedOff = new Map<string, SubscriptionRecord>();
   const sight = sightOf(model);
   const asks: Ask[] = [];
   const rules: ClaimRules = {
@@ -112,31 +122,70 @@ function watched(
       asks.push({ ...answer, gateIds: gates.map(({ id }) => id).toSorted() });
       return answer;
     },
-    lapse: (delivery, at) => {
+    lapse: (delivery, at, { subscription }) => {
+      const owed = model.owed.get(delivery.id);
       watch(() => {
-        agree("the delivery that lapses", delivery, model.owed.get(delivery.id)?.delivery);
+        agree("the delivery that lapses", delivery, owed?.delivery);
         agree("the instant of a lapse", at, now);
+        if (rulings.has(delivery.id)) return;
+        const known = owed?.lane.deleted ? null : owed?.lane.record;
+        const expected = switchedOff.get(delivery.subscriptionId) ?? known;
+        agree("the subscription of a lapse", subscription, expected);
       });
-      return lapse(delivery, at);
+      const ruling = lapseOf(model, delivery, subscription);
+      if (subscription !== null && ruling.disabledReason !== undefined) {
+        const { disabledReason } = ruling;
+        switchedOff.set(subscription.id, learned(subscription, { disabledReason }));
+      }
+      rulings.delete(delivery.id);
+      rulings.set(delivery.id, ruling);
+      return ruling;
     },
   };
-  return { rules, asks, tell };
+  return { rules, asks, rulings, tell };
+}
+
+/** What the rules of a claim have answered. */
+interface Answers {
+  readonly asks: readonly Ask[];
+  /** By delivery, in the order in which they were asked for. */
+  readonly rulings: ReadonlyMap<string, Ruling>;
+}
+
+/** A lapse seldom switches its subscription off, which the others of its organization hear. */
+function lapseOf(
+  model: Model,
+  delivery: Delivery,
+  subscription: SubscriptionRecord | null,
+): Ruling {
+  const ruling = lapse(delivery, model.now);
+  if (!/[0-3]$/.test(delivery.id)) return ruling;
+  return { ...ruling, disabledReason: "it lapses", ...tell(model, subscription) };
+}
+
+/** Ends a flight as the rule said. */
+function endLapse(model: Model, owed: Owed, rulings: Answers["rulings"]): void {
+  const ruling = rulings.get(owed.delivery.id);
+  demand(ruling !== undefined, `Delivery ${owed.delivery.id} lapsed, and no rule was asked.`);
+  const { disabledReason } = ruling;
+  land(owed, ruling, model.now);
+  if (disabledReason !== undefined && !owed.lane.deleted) learn(owed.lane, { disabledReason });
 }
 
 function judge(
   model: Model,
   request: ClaimRequest,
   result: ClaimResult,
-  asks: readonly Ask[],
+  { asks, rulings }: Answers,
 ): void {
-  endLapses(model, result.lapsed);
+  endLapses(model, result.lapsed, rulings);
   const take = request.alone ? takeSuspect : takeSound;
   take(model, request, result.claims, asks);
   judgeProspect(model, request, result);
 }
 
 /** Flights whose lease is over must lapse; one that is over at this very instant may. */
-function endLapses(model: Model, lapsed: ClaimResult["lapsed"]): void {
+function endLapses(model: Model, lapsed: ClaimResult["lapsed"], rulings: Answers["rulings"]): void {
   const { now } = model;
   const overdue = overdueIn(model);
   for (const seen of lapsed) {
@@ -145,9 +194,11 @@ function endLapses(model: Model, lapsed: ClaimResult["lapsed"]): void {
       owed !== undefined && owed.flight !== null,
       `Delivery ${seen.id} lapsed without a flight whose lease is over.`,
     );
-    land(owed, lapse(owed.delivery, now), now);
+    endLapse(model, owed, rulings);
     follow(model, owed, seen);
   }
+  const ended = new Set(lapsed.map(({ id }) => id));
+  for (const [id, { event }] of rulings) if (ended.has(id)) heard(model, event);
   for (const { flight, delivery } of overdue) {
     const isLeft = flight !== null && flight.leaseUntil < now;
     demand(!isLeft, `The lease of delivery ${delivery.id} is over, but it did not lapse.`);

@@ -21,8 +21,11 @@ export async function end(world: World): Promise<void> {
   // A gate with probes out is asked each second for a minute.
   for (let turns = 3 * model.owed.size + 200; turns > 0; turns -= 1) {
     const { claims, nextDueAt } = await claimAll(world, ALL);
+    const isTold = model.unrouted.size > 0;
+    // What lapsed may have switched subscriptions off, and others hear of it.
+    await routeAll(world);
     await deliver(world, claims);
-    if (claims.length > 0) continue;
+    if (claims.length > 0 || isTold) continue;
     if (nextDueAt === null) break;
     model.now = nextDueAt;
   }

@@ -18,6 +18,7 @@ import { flightOf, type WhichFlight, whichFlight } from "./flight.ts";
 import { agree, aWitness, demand, isSame } from "./judge.ts";
 import { gateIdsOf, isOn, land, learn, learned, type Model, type Owed } from "./model.ts";
 import { sightOf } from "./sight.ts";
+import { heard, tell } from "./tell.ts";
 import { seldom, type Verb, verb, type World } from "./world.ts";
 
 const OUTCOMES: { readonly [Outcome in OutcomeType]: number } = {
@@ -130,7 +131,7 @@ async function settleAll(
   const apply: Apply = (settlement, state) => {
     witness.watch(() => look.see(settlement, state));
     if (settlement.deliveryId === broken) throw new Error("the rule failed");
-    const change = changeOf(settlement, state, model.now, waitMs);
+    const change = changeOf(model, settlement, state, waitMs);
     look.leave(state, change);
     changes.delete(settlement.deliveryId);
     changes.set(settlement.deliveryId, change);
@@ -148,6 +149,7 @@ async function settleAll(
     const change = changes.get(settlement.deliveryId);
     demand(change !== undefined, `The rule was not asked about ${settlement.deliveryId}.`);
     keep(owed, settlement, change);
+    heard(model, change.event);
     return "settled";
   });
   keepGates(model, changes.values(), waitMs);
@@ -160,11 +162,12 @@ async function settleAll(
 
 /** What follows. In one call no settlement's findings are about what another one's are. */
 function changeOf(
+  model: Model,
   { attempt: { outcome, reason }, plain }: Settlement,
   { delivery, subscription, gates }: SettleState,
-  now: number,
   waitMs: number,
 ): SettleChange {
+  const { now } = model;
   const attempts = delivery.attempts + 1;
   const why = reason ?? "";
   const again = { dueAt: now + waitMs, reason: why };
@@ -202,6 +205,7 @@ function changeOf(
         next: { status: "dead", reason: why, attempts },
         counted: true,
         subscription: { disabledReason: "the channel is gone" },
+        ...tell(model, subscription),
       };
     case "unknown":
       // Twice as bad as a lapse: a suspect at once.
