@@ -67,6 +67,22 @@ describe("a bus", () => {
     >();
   });
 
+  it("takes schedules by the types of its handlers, whole or in part", () => {
+    const made = createEventBus({
+      catalog,
+      storage: postgres,
+      handlers: [slack, http],
+      retryByType: { slack: { unknown: "abandon" }, http: undefined },
+    });
+    expectTypeOf(made).toEqualTypeOf<
+      EventBus<typeof catalog, typeof slack | typeof http, PgTransaction>
+    >();
+    // @ts-expect-error no handler has the type
+    createEventBus({ catalog, storage: alone, handlers, retryByType: { slakc: {} } });
+    // @ts-expect-error it is `retry` or `abandon`
+    createEventBus({ catalog, storage: alone, handlers, retryByType: { slack: { unknown: "" } } });
+  });
+
   it("does not compile without catalog, storage or handlers", () => {
     // @ts-expect-error a bus has a catalog
     createEventBus({ storage: alone, handlers });
@@ -227,7 +243,7 @@ describe("a subscription", () => {
     void bus.subscriptions.create({ ...more, type: "http", configuration: { url: "https://a" } });
     void bus.subscriptions.create({
       ...more,
-      eventTypes: ["project_*", "audit.added", "audit.*"],
+      eventTypes: ["project_*", "audit.added", "audit.*", "webhook_disabled"],
       type: "http",
       configuration: { url: "https://a", retries: 5 },
     });
@@ -295,6 +311,10 @@ describe("a subscription", () => {
     void bus.subscriptions.create({ ...wanted, eventTypes: ["project_*", "invoice_payed"] });
     // @ts-expect-error the separator of these names is `_`
     void bus.subscriptions.create({ ...wanted, eventTypes: ["project.*"] });
+    // @ts-expect-error operational events are asked for by their names
+    void bus.subscriptions.create({ ...wanted, eventTypes: ["webhook_*"] });
+    // @ts-expect-error a test is sent to whom it tests
+    void bus.subscriptions.create({ ...wanted, eventTypes: ["webhook_test"] });
   });
 
   it("does not compile as an update with keys or patterns that are not", () => {
@@ -344,6 +364,8 @@ describe("a listener", () => {
     bus.on("invoice_payed", () => {});
     // @ts-expect-error what the bus does is heard with `lifecycle.on`
     bus.on("delivery.dead", () => {});
+    // @ts-expect-error operational events are delivered, and hosts hear `bus.lifecycle`
+    bus.on("webhook_disabled", () => {});
   });
 });
 

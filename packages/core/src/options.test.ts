@@ -41,8 +41,8 @@ describe("options", () => {
     });
     expect([...resolved.handlers.keys()]).toEqual(["slack"]);
     expect(resolved.timeoutOf(slack)).toBe(15_000);
-    expect(resolved.retryOf(slack)).toBe(standardRetry);
-    expect(resolved.retryOf(undefined)).toBe(standardRetry);
+    expect(resolved.retryOf(slack)).toEqual(standardRetry);
+    expect(resolved.retryOf(undefined)).toEqual(standardRetry);
   });
 
   it("take undefined for what is not given", () => {
@@ -61,8 +61,23 @@ describe("options", () => {
     const resolved = resolve({ ...handlers({ timeoutMs: 40_000, retry: own }) });
     const handler = resolved.handlers.get("slack") as typeof slack;
     expect(resolved.timeoutOf(handler)).toBe(40_000);
-    expect(resolved.retryOf(handler)).toBe(own);
+    expect(resolved.retryOf(handler)).toEqual(own);
     expect(resolved).toMatchObject({ leaseMs: 80_000, maxAgeMs: 9 * DAY });
+  });
+
+  it("are the host's word by type over a handler's own, as far as it goes", () => {
+    const own = { delaysMs: [7], jitter: 0, maxAgeMs: 9 * DAY };
+    const fax = { ...slack, type: "fax" };
+    const resolved = resolve({
+      handlers: [{ ...slack, retry: own }, fax],
+      ...retry({ maxAgeMs: 2 * DAY, unknown: "abandon" }),
+      retryByType: { slack: { maxAgeMs: 3 * DAY, jitter: undefined }, fax: undefined },
+    });
+    const [first, second] = [...resolved.handlers.values()];
+    expect(resolved.retryOf(first)).toEqual({ ...own, maxAgeMs: 3 * DAY, unknown: "abandon" });
+    const usual = { ...standardRetry, maxAgeMs: 2 * DAY, unknown: "abandon" };
+    expect([resolved.retryOf(second), resolved.retryOf(undefined)]).toEqual([usual, usual]);
+    expect(resolved.maxAgeMs).toBe(3 * DAY);
   });
 
   it.each([
@@ -77,6 +92,10 @@ describe("options", () => {
     retry({ jitter: 0 }),
     retry({ jitter: 1 }),
     retry({ delaysMs: [] }),
+    retry({ unknown: "retry" }),
+    retry({ unknown: "abandon" }),
+    { retryByType: {} },
+    { retryByType: { slack: {} } },
     { handlers: [] },
     { catalog: { ping: { schema: v.null(), example: null } } },
   ])("may be %j", (good) => {
@@ -137,6 +156,15 @@ describe("an option that is wrong is refused, by its name, its value and what it
     [retry({ jitter: Number.NaN }), /^retry\.jitter is NaN/],
     [retry({ maxAgeMs: 999 }), /^retry\.maxAgeMs is 999/],
     [retry({ maxAgeMs: Number.POSITIVE_INFINITY }), /^retry\.maxAgeMs is Infinity/],
+    [retry({ unknown: "drop" }), /^retry\.unknown is drop\. It must be "retry" or "abandon"\./],
+    [
+      { retryByType: { slakc: {} } },
+      /^retryByType\.slakc: no handler has the type "slakc"\. Did you mean "slack"\?/,
+    ],
+    [{ retryByType: { teletext: {} } }, /^retryByType\.teletext: .*Known: slack\./],
+    [{ retryByType: { slack: 5 } }, /^retryByType\.slack must be an object/],
+    [{ retryByType: { slack: { jitter: 2 } } }, /^retryByType\.slack\.jitter is 2/],
+    [{ retryByType: { slack: { maxAgeMs: 31 * DAY } } }, /^retentionMs is .*shorter than the/],
     [handlers({ timeoutMs: 0 }), /^handlers\[0\]\.timeoutMs is 0/],
     [handlers({ retry: { ...standardRetry, jitter: 2 } }), /^handlers\[0\]\.retry\.jitter is 2/],
     [handlers({ retry: { ...standardRetry, maxAgeMs: 31 * DAY } }), /^retentionMs is 2592000000/],

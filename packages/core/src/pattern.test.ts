@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { operationalEventTypes } from "./catalog.ts";
 import { matches, patternProblem } from "./pattern.ts";
 
 const word = fc.stringMatching(/^[a-c0-1]{1,3}$/);
@@ -41,6 +42,10 @@ describe("a pattern", () => {
     ["invoice.*", "invoice.line.added", true],
     ["*", "anything", true],
     ["Project_*", "project_created", false],
+    ["*", "webhook_disabled", false],
+    ["webhook_*", "webhook_disabled", false],
+    ["webhook_disabled", "webhook_disabled", true],
+    ["*", "webhook_test", false],
     ["caf\u00e9", "cafe\u0301", false],
   ])("%s, asked about %s, says %s", (pattern, type, expected) => {
     expect(matches(pattern, type)).toBe(expected);
@@ -92,6 +97,15 @@ describe("a catalog", () => {
         for (const pattern of accepted(names)) expect(patternProblem(pattern, names)).toBeNull();
       }),
     );
+  });
+
+  it("accepts operational event types by their names alone", () => {
+    const names = ["project_created"];
+    for (const type of operationalEventTypes) expect(patternProblem(type, names)).toBeNull();
+    for (const pattern of ["webhook_*", "webhook_test", "webhook_disabled*"]) {
+      expect(patternProblem(pattern, names)).toMatch(/^Unknown event type/);
+    }
+    expect(patternProblem("webhook_disable", names)).toMatch(/Did you mean "webhook_disabled"\?/);
   });
 
   const known = ["project_created", "project_deleted", "invoice_paid"];

@@ -305,6 +305,28 @@ describe("a plan", () => {
   });
 });
 
+describe("an operational event", () => {
+  const watchers = [
+    candidate({ id: "s1", eventTypes: ["webhook_disabled"] }),
+    candidate({ id: "s2", eventTypes: ["webhook_disabled", "*"] }),
+    candidate({ id: "s3", eventTypes: ["*"] }),
+    candidate({ id: "s4", eventTypes: ["webhook_failing"] }),
+  ];
+  const told = (about: string, after: string | null = null): readonly string[] => {
+    const payload = JSON.stringify({ webhook_id: about });
+    const given = { ...event("e1", "webhook_disabled"), payload };
+    const { deliveries } = plan(watchers, [{ event: given, after }]);
+    return deliveries.map(({ subscriptionId }) => subscriptionId);
+  };
+
+  it("is owed to those that name it, and not to the one that it tells of", () => {
+    expect(told("s9")).toEqual(["s1", "s2"]);
+    expect(told("s1")).toEqual(["s2"]);
+    expect(told("s2")).toEqual(["s1"]);
+    expect(told("s9", "s1")).toEqual(["s2"]);
+  });
+});
+
 describe("a subscription that cannot be matched", () => {
   it.each([
     ["null", null],

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { lapse } from "./delivery.ts";
 import type { Outcome } from "./handler.ts";
 import { delivered, failed, gone, rejected, throttled, unknown } from "./handler.ts";
-import { decide, FREE_THROTTLES, type RetryPolicy, standardRetry } from "./retry.ts";
+import { afterLapse, decide, FREE_THROTTLES, type RetryPolicy, standardRetry } from "./retry.ts";
 
 const T = Date.UTC(2026, 0, 1);
 const SECOND = 1_000;
@@ -35,6 +36,7 @@ const policy: fc.Arbitrary<RetryPolicy> = fc.record({
   delaysMs: fc.array(fc.integer({ min: 1, max: 365 * DAY }), { maxLength: 12 }),
   jitter: fc.double({ min: 0, max: 1, noNaN: true }),
   maxAgeMs: fc.integer({ min: SECOND, max: 365 * DAY }),
+  unknown: fc.constantFrom("retry", "abandon", undefined),
 });
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const delivery = fc.record({
@@ -113,6 +115,18 @@ describe("a failure", () => {
   it("that may have arrived is not repeated within 30 seconds", () => {
     expect(waitOf(unknown("connection reset"), 0, { random: 0 })).toBe(30 * SECOND);
     expect(waitOf(unknown("connection reset"), 1, { random: 0 })).toBe(4 * MINUTE);
+  });
+
+  it("that may have arrived ends the delivery where the policy says so, and says why", () => {
+    const policy = { ...exact, unknown: "abandon" } as const;
+    const reset = unknown("connection reset", { remedy: "Look for it" });
+    const { next, standing } = decide(reset, fresh, policy, T, 0);
+    expect(next).toEqual({
+      status: "dead",
+      reason: "abandoned, for it may have arrived: connection reset",
+      attempts: 1,
+    });
+    expect(standing).toEqual({ status: "error", detail: "connection reset. Look for it" });
   });
 
   it("shows on the subscription, with what to do about it", () => {
@@ -228,6 +242,19 @@ describe("an outcome that ends the delivery", () => {
   });
 });
 
+describe("a lapse", () => {
+  it("is tried again, or ends the delivery where what may have arrived is abandoned", () => {
+    fc.assert(
+      fc.property(policy, fc.nat(6), (policy, lapses) => {
+        const next = afterLapse({ lapses }, policy, T);
+        const reason = "abandoned, for it may have arrived: the flight ended without an outcome";
+        const ended = { status: "dead", lapses: lapses + 1, reason };
+        expect(next).toEqual(policy.unknown === "abandon" ? ended : lapse({ lapses }, T));
+      }),
+    );
+  });
+});
+
 describe("whatever happens", () => {
   const anything = fc.tuple(outcome, delivery, policy, chance);
 
@@ -249,6 +276,20 @@ describe("whatever happens", () => {
         const { next, counted } = decide(outcome, delivery, policy, T, random);
         expect(next.attempts).toBe(counted ? delivery.attempts + 1 : undefined);
         if (outcome.type !== "throttled") expect(counted).toBe(true);
+      }),
+    );
+  });
+
+  it("what may have arrived is tried again only where the policy wants it twice", () => {
+    fc.assert(
+      fc.property(anything, ([outcome, delivery, policy, random]) => {
+        const { next } = decide(outcome, delivery, policy, T, random);
+        const others = decide(outcome, delivery, { ...policy, unknown: "retry" }, T, random);
+        if (outcome.type !== "unknown" || policy.unknown !== "abandon") {
+          expect(next).toEqual(others.next);
+        } else {
+          expect(next.status).toBe("dead");
+        }
       }),
     );
   });
