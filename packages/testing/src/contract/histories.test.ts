@@ -42,13 +42,16 @@ const flaws: readonly Flaw[] = [
         lapses,
       })),
   ],
-  ["loses what a lapse tells", (sound) => lapsing(sound, withoutEvent)],
+  ["loses what a lapse tells", (sound) => lapsing(sound, ({ event: _, ...ruling }) => ruling)],
   [
     "loses what a settlement tells",
     (sound) => ({
       ...sound,
       settle: (settlements, apply) =>
-        sound.settle(settlements, (...given) => withoutEvent(apply(...given))),
+        sound.settle(settlements, (...given) => {
+          const { event: _, ...change } = apply(...given);
+          return change;
+        }),
     }),
   ],
   ["tells once more what a settlement tells", tellsTwice],
@@ -161,13 +164,6 @@ const claiming = (
     return { ...result, ...change.answer?.(result) };
   },
 });
-
-function withoutEvent<Answer extends { readonly event?: unknown }>({
-  event: _,
-  ...others
-}: Answer): Omit<Answer, "event"> {
-  return others;
-}
 
 /** Changes what the rule of lapses answers. */
 const lapsing = (
