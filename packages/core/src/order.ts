@@ -44,6 +44,6 @@ export function inOrder(
     ...next,
     status: "waiting",
     dueAt: now,
-    disabledReason: `Delivery ${id} ("${eventType}") could not be made, and none may overtake it: ${next.reason}. Switch the webhook on to try it again, or cancel the delivery to skip it.`,
+    disabledReason: `Delivery ${id} ("${eventType}") could not be made, and none may overtake it: ${next.reason.replace(/\.$/, "")}. Switch the webhook on to try it again, or cancel the delivery to skip it.`,
   };
 }

@@ -132,6 +132,8 @@ describe("a failure", () => {
   it("shows on the subscription, with what to do about it", () => {
     const { standing } = decide(failed("403", { remedy: "Log in" }), fresh, exact, T, 0);
     expect(standing).toEqual({ status: "warning", detail: "403. Log in" });
+    const sentence = decide(failed("Refused.", { remedy: "Log in." }), fresh, exact, T, 0);
+    expect(sentence.standing?.detail).toBe("Refused. Log in.");
     const last = decide(failed("403"), { ...fresh, attempts: 9 }, exact, T, 0);
     expect(last.standing).toEqual({ status: "error", detail: "403" });
   });

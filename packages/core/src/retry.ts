@@ -157,7 +157,7 @@ const ABANDONED = "abandoned, for it may have arrived";
 
 /** A reason with its remedy, as one text for people. */
 const explain = ({ reason, remedy }: { reason: string; remedy?: string | undefined }): string =>
-  remedy === undefined ? reason : `${reason}. ${remedy}`;
+  remedy === undefined ? reason : `${reason.replace(/\.$/, "")}. ${remedy}`;
 
 /** Not-a-number counts as the least. */
 const clamp = (value: number, least: number, most: number): number =>

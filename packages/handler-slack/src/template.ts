@@ -1,6 +1,7 @@
-import type { Catalog, CatalogEvent, Event, EventName } from "@posthorn/core";
+import type { Catalog, CatalogEvent, Event, EventName, WebhookDisabledData } from "@posthorn/core";
 import { genericMessage, testMessage } from "./generic.ts";
 import type { Message } from "./message.ts";
+import { operationalMessage } from "./operational.ts";
 
 /**
  * A host's own messages, by event type; what has none is rendered generically. Without a catalog
@@ -12,7 +13,7 @@ export type Templates<C extends Catalog = Catalog> =
     : { readonly [Name in EventName<C>]?: (event: CatalogEvent<C, Name>) => Message };
 
 /**
- * The message for an event: its template's, the test's own, or the generic one.
+ * The message for an event: its template's, Posthorn's own for its own, or the generic one.
  *
  * @throws whatever the template throws, and TypeError if it returns no message.
  */
@@ -23,7 +24,15 @@ export function messageFor(
 ): Message {
   const template = Object.hasOwn(templates, event.type) ? templates[event.type] : undefined;
   if (template !== undefined) return checked(template(event));
-  return event.type === "webhook_test" ? testMessage(subscription) : genericMessage(event);
+  switch (event.type) {
+    case "webhook_test":
+      return testMessage(subscription);
+    case "webhook_disabled":
+    case "webhook_failing":
+      return operationalMessage(event as Event<typeof event.type, WebhookDisabledData>);
+    default:
+      return genericMessage(event);
+  }
 }
 
 function checked(message: Message | null | undefined): Message {

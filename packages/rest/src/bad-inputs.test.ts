@@ -271,6 +271,13 @@ const eventTypes: readonly Row[] = [
     "unknown_event_type",
     ["/event_types/0"],
   ],
+  [
+    "the beginning of one that tells of webhooks",
+    post({ ...seed, event_types: ["webhook_*"] }),
+    422,
+    "unknown_event_type",
+    ["/event_types/0"],
+  ],
   ["a number", post({ ...seed, event_types: [1] }), 422, "invalid_webhook", ["/event_types/0"]],
   [
     "101",

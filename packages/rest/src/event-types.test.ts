@@ -13,7 +13,7 @@ describe("the event types", () => {
   it("are listed with what they are, what their data looks like and an example", async () => {
     const { ask } = createWorld();
     const { status, body } = await ask("GET", "/event-types/");
-    expect([status, body.next, body.previous, body.results.length]).toEqual([200, null, null, 6]);
+    expect([status, body.next, body.previous, body.results.length]).toEqual([200, null, null, 8]);
     expect(body.results[0]).toEqual({
       url: "http://api.test/api/v1/event-types/parameter_created/",
       name: "parameter_created",
@@ -27,6 +27,23 @@ describe("the event types", () => {
       example: { name: "DB_HOST" },
     });
     expect((await ask("GET", "/event-types/parameter_created/")).body).toEqual(body.results[0]);
+  });
+
+  it("end with those that tell of other webhooks", async () => {
+    const { ask } = createWorld();
+    const { results } = (await ask("GET", "/event-types/")).body;
+    expect(results.slice(-2)).toMatchObject([
+      {
+        name: "webhook_disabled",
+        description: expect.stringMatching(/switched off/),
+        schema: { $schema, required: expect.arrayContaining(["webhook_id", "reason"]) },
+        example: { webhook_name: "Releases", failed_attempts: 100 },
+      },
+      { name: "webhook_failing", description: expect.stringMatching(/fails/) },
+    ]);
+    for (const { name } of results.slice(-2)) {
+      expect((await ask("GET", `/event-types/${name}/`)).status).toBe(200);
+    }
   });
 
   it.each(["nothing", "__proto__", "constructor", "webhook_test", "parameter_*"])(

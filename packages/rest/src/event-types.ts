@@ -1,12 +1,13 @@
-import type { EventType } from "@posthorn/core";
+import type { Catalog, EventType } from "@posthorn/core";
 import type { RestBus } from "./api.ts";
 import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
+import { operationalCatalog } from "./operational.ts";
 import { Problem } from "./problems.ts";
 import type { ResultPage } from "./query.ts";
 import type { Answer, Call } from "./routes.ts";
 import type { Urls } from "./wire.ts";
 
-/** An event type of the catalog, as the API shows it. */
+/** An event type that webhooks can have, as the API shows it. */
 export interface WebhookEventType {
   readonly url: string;
   readonly name: string;
@@ -23,7 +24,8 @@ export interface EventTypeRoutes {
 }
 
 /** @throws PosthornError `invalid_options` for an event type whose schema is not JSON Schema's */
-export function eventTypeRoutes({ catalog }: RestBus): EventTypeRoutes {
+export function eventTypeRoutes({ catalog: own }: RestBus): EventTypeRoutes {
+  const catalog: Catalog = { ...own, ...operationalCatalog };
   const schemas = new Map(
     Object.entries(catalog).map(([name, eventType]) => [name, jsonSchemaOf(name, eventType)]),
   );

@@ -1,6 +1,6 @@
-import { MASK } from "@posthorn/core";
+import { delivered, gone, MASK } from "@posthorn/core";
 import { describe, expect, it } from "vitest";
-import { CANARY, createWorld, pagerWebhook, seed } from "../test/acme.ts";
+import { CANARY, createWorld, pagerWebhook, seed, trouble } from "../test/acme.ts";
 
 describe("POST /webhooks/", () => {
   it("creates the webhook of the seed's payload, and masks its token", async () => {
@@ -196,6 +196,60 @@ describe("DELETE /webhooks/{id}/", () => {
     const path = await given();
     await ask("DELETE", path);
     expect((await ask("DELETE", path)).status).toBe(404);
+  });
+});
+
+describe("a webhook whose destination is in trouble", () => {
+  it("shows how it stands and what helps, until it is mended", async () => {
+    const { ask, bus, given, pager, publish } = createWorld();
+    const path = await given({ ...pagerWebhook });
+    pager.answer = trouble.passing;
+    await publish();
+    await bus.drain();
+    const shown = (await ask("GET", path)).body;
+    expect(shown).toMatchObject({
+      enabled: true,
+      status: "warning",
+      status_detail: "The pager did not answer. Switch it on.",
+      disabled_reason: null,
+    });
+    expect(shown.status_last_checked_at).toBe(new Date(bus.system.now()).toISOString());
+    pager.answer = delivered();
+    await bus.advance(60_000);
+    expect((await ask("GET", path)).body).toMatchObject({ status: "ok", status_detail: null });
+  });
+
+  it("is switched off with the reason, which webhooks that ask for it hear, and can be on again", async () => {
+    const { ask, bus, given, pager, publish } = createWorld();
+    const path = await given({ ...pagerWebhook, name: "Pages" });
+    const alarm = await ask("POST", "/webhooks/", {
+      body: {
+        ...pagerWebhook,
+        configuration: { ...pagerWebhook.configuration, room: "alarms" },
+        event_types: ["webhook_disabled", "webhook_failing"],
+      },
+    });
+    expect([alarm.status, alarm.body.event_types]).toEqual([
+      201,
+      ["webhook_disabled", "webhook_failing"],
+    ]);
+    pager.answer = (room) =>
+      room === "alarms" ? delivered() : gone("No such room", { remedy: "Choose another." });
+    await publish();
+    await publish();
+    await bus.drain();
+    const off = (await ask("GET", path)).body;
+    const reason = "No such room. Choose another.";
+    expect(off).toMatchObject({ enabled: false, status: "error", disabled_reason: reason });
+    expect(pager.received.filter(({ room }) => room === "alarms")).toMatchObject([
+      { type: "webhook_disabled" },
+    ]);
+    const [event] = (await bus.events.list({ organization: "acme", type: "webhook_disabled" }))
+      .items;
+    expect(event?.data).toMatchObject({ webhook_id: off.id, webhook_name: "Pages", reason });
+    pager.answer = delivered();
+    const on = await ask("PATCH", path, { body: { enabled: true } });
+    expect(on.body).toMatchObject({ enabled: true, disabled_reason: null, status: "unverified" });
   });
 });
 

@@ -7,6 +7,7 @@ import {
   family,
   type Handler,
   type Logger,
+  type Outcome,
   rejected,
 } from "@posthorn/core";
 import { slack } from "@posthorn/handler-slack";
@@ -38,7 +39,8 @@ export const seed = {
 interface Pager {
   readonly handler: Handler<"pager", PagerConfiguration, PagerConfiguration>;
   readonly received: { readonly key: string; readonly room: string; readonly type: string }[];
-  answer: ReturnType<typeof delivered>;
+  /** What the destination says, whatever the room, or by it. */
+  answer: Outcome | ((room: string) => Outcome);
 }
 
 interface PagerConfiguration {
@@ -73,7 +75,8 @@ function createPager(): Pager {
           : { status: "ok" },
       deliver: async ({ configuration, event }) => {
         received.push({ ...configuration, type: event.type });
-        return pager.answer;
+        const { answer } = pager;
+        return typeof answer === "function" ? answer(configuration.room) : answer;
       },
     }),
   };
