@@ -187,3 +187,52 @@ it("refuses numbers that make no sense", async () => {
     );
   }
 });
+
+describe("a backlog that was kept", () => {
+  it("goes on at the pace of its answers, half of the places at once, and keeps no other waiting", async () => {
+    let flying = 0;
+    let most = 0;
+    const { handler, sent } = probe({
+      now: () => 0,
+      reply: async ({ to }) => {
+        if (to !== "kept") return delivered();
+        flying += 1;
+        most = Math.max(most, flying);
+        if (sent.length === 500) await publishOther();
+        await new Promise((resolve) => setImmediate(resolve));
+        flying -= 1;
+        return delivered();
+      },
+    });
+    const bus = createTestBus({ catalog, handlers: [handler], concurrency: 20 });
+    const publishOther = () => bus.publish("invoice_paid", { amount: 1 }, { organization: "acme" });
+    const subscribe = (to: string, eventTypes: readonly ("project_*" | "invoice_paid")[]) =>
+      bus.subscriptions.create({
+        organization: "acme",
+        name: to,
+        eventTypes,
+        type: "probe",
+        configuration: { to },
+      });
+    const kept = await subscribe("kept", ["project_*"]);
+    await subscribe("other", ["invoice_paid"]);
+    await bus.subscriptions.update(kept, { enabled: false });
+    await bus.publishMany(
+      Array.from({ length: 2_000 }, (_, event) => ({
+        type: "project_created",
+        data: { name: `${event}` },
+        organization: "acme",
+      })),
+    );
+    await bus.drain();
+    expect(sent).toEqual([]);
+
+    await bus.subscriptions.update(kept, { enabled: true });
+    await bus.drain();
+    expect(sent).toHaveLength(2_001);
+    expect(most).toBe(10);
+    const other = sent.findIndex(({ to }) => to === "other");
+    expect(other).toBeGreaterThanOrEqual(500);
+    expect(other).toBeLessThanOrEqual(500 + 2 * 20);
+  });
+});
