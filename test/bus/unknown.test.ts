@@ -54,6 +54,18 @@ describe("what may have arrived", () => {
     expect((await delivery())?.reason).toMatch(/^abandoned, .*did not answer within 15000 ms/);
   });
 
+  it("ends too where the handler throws when its signal aborts", async () => {
+    const { bus, sent, delivery } = await setup(
+      (_, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new Error("This operation was aborted")));
+        }),
+    );
+    await bus.advance(DAY);
+    expect(sent).toHaveLength(1);
+    expect((await delivery())?.reason).toMatch(/^abandoned, .*: .*This operation was aborted/);
+  });
+
   it("is another thing than what has not", async () => {
     const { bus, sent, delivery } = await setup(({ attempt }) =>
       attempt < 3 ? failed("connection refused") : delivered(),

@@ -112,7 +112,12 @@ export function createDeliver(options: {
     const interrupted = (): boolean => abort.signal.aborted && stopping.aborted;
     const answer = (async () => handler.deliver(context))().then(
       (value): Answer => ({ type: "returned", value, interrupted: interrupted() }),
-      (error: unknown): Answer => ({ type: "threw", error, interrupted: interrupted() }),
+      (error: unknown): Answer => ({
+        type: "threw",
+        error,
+        isAborted: abort.signal.aborted,
+        interrupted: interrupted(),
+      }),
     );
     const deadline = async (): Promise<Answer> => {
       const ending = AbortSignal.any([landed.signal, stopping]);
@@ -140,7 +145,7 @@ interface Call {
 /** What came of calling a handler; `interrupted` if the bus had told it to stop by then. */
 type Answer = { readonly interrupted: boolean } & (
   | { readonly type: "returned"; readonly value: unknown }
-  | { readonly type: "threw"; readonly error: unknown }
+  | { readonly type: "threw"; readonly error: unknown; readonly isAborted: boolean }
   | { readonly type: "silent" }
 );
 
@@ -148,8 +153,11 @@ function outcomeOf(answer: Answer, secrets: readonly string[], timeoutMs: number
   switch (answer.type) {
     case "returned":
       return toOutcome(answer.value, secrets);
-    case "threw":
-      return failed(safeText(describe(answer.error), secrets));
+    case "threw": {
+      const reason = safeText(describe(answer.error), secrets);
+      // Aborted on its way, a request may have been received: nobody has looked.
+      return answer.isAborted ? unknown(reason) : failed(reason);
+    }
     case "silent":
       return unknown(
         answer.interrupted

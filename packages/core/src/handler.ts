@@ -17,7 +17,8 @@ import type { RetryPolicy } from "./retry.ts";
  * - `deliver` ends soon after `signal` aborts. If it does not, its result is ignored.
  * - `deliver` may be called again for the same event (delivery is at least once), also while an
  *   earlier call, believed dead, is still running.
- * - An answer from the destination becomes an outcome. A throw means `failed`: use it for bugs.
+ * - An answer from the destination becomes an outcome. A throw means `failed`: use it for bugs. Once
+ *   `signal` has aborted it means `unknown`, as no answer does.
  * - No secret of the configuration appears in an outcome, a gate's name or a log line.
  *   (Gate *keys* may hold secrets; core stores only a keyed hash of them.)
  */

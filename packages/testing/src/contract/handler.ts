@@ -308,7 +308,7 @@ function assertTellsNone(secrets: readonly string[], told: unknown): void {
   }
 }
 
-/** A throw is as good an end as an outcome: core takes it for `failed`. */
+/** A throw is as good an end as an outcome: core takes it for `unknown`. */
 async function endsSoon(ended: Promise<unknown>): Promise<void> {
   let isOver = false;
   const note = (): void => {
