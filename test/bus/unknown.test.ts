@@ -2,6 +2,7 @@ import { createEventBus, delivered, failed, type RetryPolicy, unknown } from "@p
 import { memoryStorage } from "@posthorn/storage-memory";
 import { createTestBus, virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
+import { slack } from "../../packages/handler-slack/src/slack.ts";
 import { mortal } from "./mortal.ts";
 import { catalog, probe, type Reply } from "./probe.ts";
 
@@ -162,5 +163,26 @@ describe("a process that goes", () => {
     await interrupt();
     expect(await later()).toMatchObject({ status: "delivered", lapses: 1, attempts: 1 });
     expect(sent).toHaveLength(2);
+  });
+});
+
+describe("the page on retries", () => {
+  it("gives each type a schedule of its own", async () => {
+    const { handler: pager, sent } = probe({ now: () => 0, reply: () => failed("HTTP 503") });
+    const createEventBus = createTestBus;
+    // #region schedules
+    const bus = createEventBus({
+      catalog,
+      handlers: [slack(), pager],
+      retryByType: {
+        slack: { unknown: "abandon" },
+        probe: { delaysMs: [60_000, 600_000] },
+      },
+    });
+    // #endregion schedules
+    await bus.subscriptions.create(subscription);
+    await bus.publish("project_created", { name: "web" }, { organization });
+    await bus.advance(DAY);
+    expect(sent).toHaveLength(3);
   });
 });
