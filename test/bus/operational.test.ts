@@ -22,7 +22,7 @@ const operational = ["webhook_disabled", "webhook_failing"] as const;
 const soon: AutoDisable = { attempts: 4, ms: HOUR };
 
 /** A webhook that fails, one that watches, one that has asked for everything else. */
-async function setup(answer: () => Outcome, order: DeliveryOrder = "none") {
+async function setup(answer: () => Outcome | Promise<Outcome>, order: DeliveryOrder = "none") {
   const reply = { now: answer };
   const { handler, sent } = probe({
     now: () => 0,
@@ -64,7 +64,9 @@ describe("a subscription that is switched off", () => {
       gone("channel_not_found", { remedy: "Choose another channel." }),
     );
     const heard: string[] = [];
-    bus.on("*", ({ type }) => heard.push(type));
+    for (const pattern of ["*", "webhook_disabled" as "*"] as const) {
+      bus.on(pattern, ({ type }) => heard.push(type));
+    }
     await publish();
     await publish();
     await bus.drain();
@@ -85,6 +87,22 @@ describe("a subscription that is switched off", () => {
     ]);
     expect(JSON.stringify(await events())).not.toContain("a secret");
     expect(heard).toEqual(["project_created", "project_created"]);
+  });
+
+  it("is told by a bus that runs without waiting for its next look", async () => {
+    const idle = () => new Promise((resolve) => setImmediate(resolve));
+    const { bus, publish, told } = await setup(async () => {
+      for (let turns = 0; turns < 20; turns += 1) await idle();
+      return gone("status 410");
+    });
+    bus.start();
+    const startedAt = bus.system.now();
+    await publish();
+    for (let turns = 0; turns < 100 && told().length === 0; turns += 1) {
+      await idle();
+    }
+    expect([told(), bus.system.now()]).toEqual([["webhook_disabled to watcher"], startedAt]);
+    await bus.stop();
   });
 
   it("is not told of itself, nor once it is on again", async () => {
@@ -195,7 +213,6 @@ it("is told by whoever finds that its process has died, and once", async () => {
   const disabled: string[] = [];
   survivor.lifecycle.on("subscription.disabled", ({ reason }) => disabled.push(reason));
   system.moveTo(system.now() + 60_000);
-  await survivor.drain();
   await survivor.drain();
   expect(sent.map(({ to, type }) => [to, type])).toEqual([
     ["bad", "project_created"],
