@@ -95,7 +95,11 @@ describe("a process that goes", () => {
     const { handler, sent } = probe({ now: system.now, reply });
     const process = mortal(storage, system);
     const options = { catalog, handlers: [handler], retryByType: { probe: retry } };
-    const first = createEventBus({ ...options, ...process });
+    const first = createEventBus({
+      ...options,
+      storage: process.storage,
+      system: process.system,
+    });
     const second = createEventBus({ ...options, storage, system });
     await second.subscriptions.create(subscription);
     await second.publish("project_created", { name: "web" }, { organization });

@@ -99,13 +99,17 @@ describe("a catalog", () => {
     );
   });
 
-  it("accepts operational event types by their names alone", () => {
+  it("accepts what can be asked for alone by its name, where it can", () => {
     const names = ["project_created"];
-    for (const type of operationalEventTypes) expect(patternProblem(type, names)).toBeNull();
-    for (const pattern of ["webhook_*", "webhook_test", "webhook_disabled*"]) {
-      expect(patternProblem(pattern, names)).toMatch(/^Unknown event type/);
+    const more = { alone: operationalEventTypes };
+    for (const type of operationalEventTypes) {
+      expect(patternProblem(type, names, more)).toBeNull();
+      expect(patternProblem(type, names)).toMatch(/^Unknown event type/);
     }
-    expect(patternProblem("webhook_disable", names)).toMatch(/Did you mean "webhook_disabled"\?/);
+    for (const pattern of ["webhook_*", "webhook_test", "webhook_disabled*"]) {
+      expect(patternProblem(pattern, names, more)).toMatch(/^Unknown event type/);
+    }
+    expect(patternProblem("webhook_disable", names, more)).toMatch(/mean "webhook_disabled"\?/);
   });
 
   const known = ["project_created", "project_deleted", "invoice_paid"];

@@ -1,4 +1,4 @@
-import { type Catalog, type EventName, isReserved, operationalEventTypes } from "./catalog.ts";
+import { type Catalog, type EventName, isReserved } from "./catalog.ts";
 import { closest, listed, quoted } from "./suggest.ts";
 
 type Separator = "_" | "." | "-";
@@ -35,12 +35,16 @@ export function matches(pattern: string, type: string): boolean {
 }
 
 /**
- * What is wrong with a pattern, or null: it must be `*`, a name of the catalog or of an operational
- * event type, or a beginning that ends with a separator and is shared by at least one name of the
- * catalog.
+ * What is wrong with a pattern, or null: it must be `*`, a name of the catalog, or a beginning
+ * that ends with a separator and is shared by at least one name; or one of those that can be asked
+ * for alone.
  */
-export function patternProblem(pattern: string, names: readonly string[]): string | null {
-  const all = [...names, ...operationalEventTypes];
+export function patternProblem(
+  pattern: string,
+  names: readonly string[],
+  { alone = [] }: { readonly alone?: readonly string[] } = {},
+): string | null {
+  const all = [...names, ...alone];
   if (all.some((name) => matches(pattern, name)) && /^[^*]*$|^\*$|[_.-]\*$/.test(pattern)) {
     return null;
   }

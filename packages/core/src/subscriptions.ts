@@ -1,4 +1,4 @@
-import type { Catalog } from "./catalog.ts";
+import { type Catalog, operationalEventTypes } from "./catalog.ts";
 import type { Clock } from "./clock.ts";
 import {
   changeConfiguration,
@@ -491,7 +491,7 @@ function eventTypesIssues(given: unknown, names: readonly string[]): readonly Is
     if (given.indexOf(pattern) < index) {
       return [issue(at, `${quoted(pattern)} is given twice`, "duplicate")];
     }
-    const problem = patternProblem(pattern, names);
+    const problem = patternProblem(pattern, names, { alone: operationalEventTypes });
     return problem === null ? [] : [issue(at, problem, "unknown_event_type")];
   });
 }
