@@ -191,6 +191,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
     lifecycle,
     logger,
     abilities,
+    perCall: resolved.perCall,
     stopping,
     giveUp,
     concurrency: resolved.concurrency,

@@ -5,10 +5,17 @@ import {
   parseConfiguration,
   secretTexts,
 } from "./configuration.ts";
-import type { Claim } from "./delivery.ts";
+import type { Call, Claim } from "./delivery.ts";
 import { isPosthornError } from "./errors.ts";
 import { parseEvent } from "./event.ts";
-import { type DeliverContext, failed, type Handler, type Outcome, unknown } from "./handler.ts";
+import {
+  type BatchContext,
+  type DeliverItem,
+  failed,
+  type Handler,
+  type Outcome,
+  unknown,
+} from "./handler.ts";
 import type { Logger } from "./logger.ts";
 import { toOutcome } from "./outcome.ts";
 import { describe, safeText } from "./redact.ts";
@@ -16,7 +23,7 @@ import type { Keyring } from "./secrets.ts";
 import type { SubscriptionRecord } from "./subscription.ts";
 import type { System } from "./system.ts";
 
-/** How a flight ended, seen from the process that flew it. */
+/** How the flights of a call ended, seen from the process that flew them. */
 export type Landing =
   /** A handler was called. */
   | {
@@ -27,11 +34,11 @@ export type Landing =
       /** The bus stopped before the handler answered: the attempt is not the destination's fault. */
       readonly interrupted: boolean;
     }
-  /** No handler was called: the delivery goes back, unspent, and may be claimed from `dueAt` on. */
+  /** No handler was called: what was to go goes back, unspent, and may be claimed from `dueAt` on. */
   | { readonly type: "not_started"; readonly dueAt: number; readonly why: string };
 
-/** Starts a claimed delivery and brings it to its end. Never rejects. */
-export type Deliver = (claim: Claim, stopping: AbortSignal) => Promise<Landing>;
+/** Starts what was claimed for one call and brings it to its end. Never rejects. */
+export type Deliver = (call: Call, stopping: AbortSignal) => Promise<Landing>;
 
 /** How long a handler may take to answer after its signal has aborted. */
 export const ABORT_GRACE_MS = 500;
@@ -51,12 +58,14 @@ export function createDeliver(options: {
   const { handlers, clock, system, logger, timeoutOf } = options;
   const open = configurations(options.keyring);
 
-  return async (claim, stopping) => {
+  return async (call, stopping) => {
+    const [claim] = call;
     await clock.refresh().catch(() => {});
     const handler = handlers.get(claim.subscription.type);
     const now = clock.now();
     const notStarted = (why: string, dueAt = now): Landing => ({ type: "not_started", dueAt, why });
     if (handler === undefined) return notStarted("no handler", now + UNABLE_FOR_MS);
+    if (call.length > 1 && handler.batch === undefined) return notStarted("no batch");
     const timeoutMs = timeoutOf(handler);
     if (stopping.aborted) return notStarted("the bus is stopping");
     if (claim.startBy !== null && now > claim.startBy) return notStarted("its turn has passed");
@@ -73,7 +82,7 @@ export function createDeliver(options: {
     const opened = await open(handler, claim.subscription).catch((error: unknown) => ({ error }));
     if (!("error" in opened)) {
       const { configuration, secrets } = opened;
-      const answer = await call(handler, claim, { configuration, timeoutMs, stopping });
+      const answer = await ask(handler, call, { configuration, timeoutMs, stopping });
       const outcome = outcomeOf(answer, secrets, timeoutMs);
       return attempted(outcome, answer.interrupted && outcome.type !== "delivered");
     }
@@ -88,29 +97,24 @@ export function createDeliver(options: {
   };
 
   /** Calls the handler; its answer, its throw, or its silence once the deadline has passed. */
-  async function call(
+  async function ask(
     handler: Handler,
-    claim: Claim,
-    { configuration, timeoutMs, stopping }: Call,
+    call: Call,
+    { configuration, timeoutMs, stopping }: Terms,
   ): Promise<Answer> {
+    const { id, organization, name, state } = call[0].subscription;
     const abort = new AbortController();
     const landed = new AbortController();
-    const context: DeliverContext = {
-      event: { ...parseEvent(claim.event), payload: claim.event.payload },
+    const context = {
       configuration,
-      subscription: {
-        id: claim.subscription.id,
-        organization: claim.subscription.organization,
-        name: claim.subscription.name,
-      },
-      delivery: { id: claim.deliveryId, attempt: claim.delivery.attempts + 1 },
-      state: claim.subscription.state,
+      subscription: { id, organization, name },
+      state,
       signal: abort.signal,
       timeoutMs,
       logger,
     };
     const interrupted = (): boolean => abort.signal.aborted && stopping.aborted;
-    const answer = (async () => handler.deliver(context))().then(
+    const answer = (async () => send(handler, call, context))().then(
       (value): Answer => ({ type: "returned", value, interrupted: interrupted() }),
       (error: unknown): Answer => ({
         type: "threw",
@@ -136,7 +140,22 @@ export function createDeliver(options: {
 const isLocked = (error: unknown): boolean =>
   isPosthornError(error, "missing_encryption_key") || isPosthornError(error, "unreadable_secret");
 
-interface Call {
+/** What goes alone is delivered by `deliver`, whether its handler has a `batch` or not. */
+const send = (
+  handler: Handler,
+  call: Call,
+  context: Omit<BatchContext, "items">,
+): Promise<Outcome> | undefined =>
+  call.length > 1
+    ? handler.batch?.deliver({ ...context, items: call.map(itemOf) })
+    : handler.deliver({ ...context, ...itemOf(call[0]) });
+
+const itemOf = ({ deliveryId, delivery, event }: Claim): DeliverItem => ({
+  event: { ...parseEvent(event), payload: event.payload },
+  delivery: { id: deliveryId, attempt: delivery.attempts + 1 },
+});
+
+interface Terms {
   readonly configuration: unknown;
   readonly timeoutMs: number;
   readonly stopping: AbortSignal;

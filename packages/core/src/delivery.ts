@@ -92,7 +92,12 @@ export interface Claim extends Flight {
   readonly leaseUntil: number;
   /** Past this instant it must be released instead of started; null if no rate limit counts it. */
   readonly startBy: number | null;
+  /** The call that it goes in with others of its lane, named once in a claim's result; null: alone. */
+  readonly call: string | null;
 }
+
+/** What flies together: claims of one lane that began and end at the same time. At least one. */
+export type Call = readonly [Claim, ...Claim[]];
 
 /** From its second lapse on, a delivery is claimed alone: it may be what kills its process. */
 export const SUSPECT_LAPSES = 2;

@@ -1,7 +1,8 @@
 import PQueue from "p-queue";
+import { callsOf } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import { ABORT_GRACE_MS, type Deliver } from "./deliver.ts";
-import type { Claim } from "./delivery.ts";
+import type { Call, Claim } from "./delivery.ts";
 import { PosthornError } from "./errors.ts";
 import type { StoredEvent } from "./event.ts";
 import { createPulse } from "./heartbeat.ts";
@@ -27,10 +28,12 @@ export interface DispatcherOptions {
   readonly lifecycle: LifecycleEmitter;
   readonly logger: Logger;
   readonly abilities: Abilities;
-  /** How many deliveries this process has in flight at most. */
+  /** How many calls this process has in flight at most. */
   readonly concurrency: number;
   /** How many of them may be of one organization. */
   readonly perOrganization: number;
+  /** How many deliveries a call may take, by handler type. */
+  readonly perCall: ReadonlyMap<string, number>;
   readonly leaseMs: number;
   /** How long it sleeps at most, whatever it believes. */
   readonly pollMs: number;
@@ -103,6 +106,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const {
     concurrency,
     perOrganization,
+    perCall,
     leaseMs,
     pollMs,
     stopping,
@@ -130,7 +134,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let woken = false;
   let endSleep: (() => void) | null = null;
 
+  /** Calls; what is in them is `deliveries`. */
   const inFlight = (): number => queue.pending + queue.size;
+  let deliveries = 0;
 
   function wake(): void {
     woken = true;
@@ -164,6 +170,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     slots,
     ...limits,
     inFlight: flights,
+    perCall,
   });
 
   /** One look at the storage. Turns of one process follow each other, so that slots are counted right. */
@@ -246,14 +253,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function launch(claims: readonly Claim[]): void {
-    for (const claimed of claims) {
-      const { subscriptionId, event } = claimed;
+    for (const call of callsOf(claims)) {
+      const [{ subscriptionId, event }] = call;
       const place = { subscriptionId, organization: event.organization };
       flights.begin(place);
+      deliveries += call.length;
       void queue
-        .add(() => fly(claimed))
+        .add(() => fly(call))
         .finally(() => {
           flights.end(place);
+          deliveries -= call.length;
           if (hungry) wake();
         });
     }
@@ -265,18 +274,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       queue.addEventListener("next", () => resolve(), { once: true });
     });
 
-  async function fly(claimed: Claim): Promise<void> {
-    if (state === "stopped") return giveBack(claimed, clock.now(), "the bus is stopping");
-    const landing = await deliver(claimed, stopping.signal);
-    if (landing.type === "not_started") return giveBack(claimed, landing.dueAt, landing.why);
-    const dueAt = await settle(claimed, landing);
+  async function fly(call: Call): Promise<void> {
+    if (state === "stopped") return giveBack(call, clock.now(), "the bus is stopping");
+    const landing = await deliver(call, stopping.signal);
+    if (landing.type === "not_started") return giveBack(call, landing.dueAt, landing.why);
+    const dueAt = await settle(call, landing);
     if (dueAt !== null) lookAt(dueAt);
   }
 
-  async function giveBack(claimed: Claim, dueAt: number, why: string): Promise<void> {
-    logger.debug({ delivery: claimed.deliveryId, why }, "A delivery was given back.");
+  async function giveBack(call: Call, dueAt: number, why: string): Promise<void> {
+    for (const { deliveryId: delivery } of call) {
+      logger.debug({ delivery, why }, "A delivery was given back.");
+    }
     try {
-      await storage.release([claimed], dueAt);
+      await storage.release(call, dueAt);
       lookAt(dueAt);
     } catch (error) {
       lifecycle.emit("dispatcher.error", { step: "release", message: describe(error) });
@@ -335,7 +346,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return state;
     },
     get inFlight() {
-      return inFlight();
+      return deliveries;
     },
     wake,
     expectReplay: () => {

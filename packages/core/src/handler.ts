@@ -37,7 +37,7 @@ export interface Handler<
   readonly secrets?: readonly SecretKey<Input>[];
   /** When to try again. Default: the bus's `retry`. */
   readonly retry?: RetryPolicy;
-  /** How long one delivery may take, in milliseconds. Default: the bus's `handlerTimeoutMs`. */
+  /** How long one call may take, in milliseconds. Default: the bus's `handlerTimeoutMs`. */
   readonly timeoutMs?: number;
   /**
    * What a configuration shares with others, the narrowest first: failures count against the first
@@ -47,6 +47,21 @@ export interface Handler<
   /** Called when a subscription is saved, outside any transaction. Answers within `signal`. */
   verify?(configuration: Configuration, context: VerifyContext): Promise<Verification>;
   deliver(context: DeliverContext<Configuration>): Promise<Outcome>;
+  /** Several deliveries of one subscription as one call, where more wait than may go one by one. */
+  readonly batch?: Batch<Configuration>;
+}
+
+/**
+ * How a handler delivers several events at once. All that is said of `deliver` is true of it, too.
+ *
+ * - Its one outcome is each delivery's. One that is `rejected` ends none: each is tried once more,
+ *   in a call of its own, and so is whatever else was tried before.
+ * - What an outcome says of the destination counts once, however many deliveries the call has.
+ */
+export interface Batch<Configuration> {
+  /** How many deliveries a call takes at most: 2 to 100. */
+  readonly max: number;
+  deliver(context: BatchContext<Configuration>): Promise<Outcome>;
 }
 
 /** The top-level keys of an input whose value is a string. */
@@ -55,22 +70,36 @@ export type SecretKey<Input> = {
 }[keyof Input & string];
 
 /** What a handler is given for one delivery. */
-export interface DeliverContext<Configuration = unknown> {
+export interface DeliverContext<Configuration = unknown>
+  extends CallContext<Configuration>,
+    DeliverItem {}
+
+/** What a handler is given for several deliveries at once. */
+export interface BatchContext<Configuration = unknown> extends CallContext<Configuration> {
+  /** At least one, and at most `max`, in the order in which the subscription gets them. */
+  readonly items: readonly DeliverItem[];
+}
+
+/** One delivery, with what it delivers. */
+export interface DeliverItem {
   readonly event: Event & {
     /** The data as the exact JSON text that was stored: sign and send these bytes. */
     readonly payload: string;
   };
+  readonly delivery: {
+    readonly id: string;
+    /** Which attempt this is, from 1. */
+    readonly attempt: number;
+  };
+}
+
+interface CallContext<Configuration> {
   /** The schema's output, secrets included. */
   readonly configuration: Configuration;
   readonly subscription: {
     readonly id: string;
     readonly organization: string;
     readonly name: string;
-  };
-  readonly delivery: {
-    readonly id: string;
-    /** Which attempt this is, from 1. */
-    readonly attempt: number;
   };
   /** What an earlier outcome remembered for this configuration; null at first. */
   readonly state: Json;

@@ -69,7 +69,10 @@ export type { EncryptionKey } from "./secrets.ts";
 
 // Deliver: the handler port.
 export {
+  type Batch,
+  type BatchContext,
   type DeliverContext,
+  type DeliverItem,
   defineHandler,
   delivered,
   failed,
@@ -90,6 +93,7 @@ export type { Health, HealthProblem } from "./health.ts";
 export { planDeliveries, putOffMs } from "./plan.ts";
 export { type InFlight, type Room, roomIn } from "./room.ts";
 export { firstsBesideRetries, isRetry } from "./first-attempts.ts";
+export { callsOf, inCalls, mayGoTogether } from "./batch.ts";
 export { inTurns, shareOut, type Wish } from "./turns.ts";
 export {
   type Abilities,

@@ -53,7 +53,7 @@ export const canServe = (
 
 /** What a lane's gates grant to a claim. */
 export interface Admission {
-  /** How many deliveries may go. */
+  /** How many calls may go. */
   readonly count: number;
   /** The lane's gates after they went. */
   readonly gates: readonly GateState[];
@@ -64,8 +64,8 @@ export interface Admission {
 }
 
 /**
- * How many of the `wanted` due deliveries of a lane may go at `now`: the least room of its gates.
- * Each that goes passes every gate.
+ * How many of the calls that are `wanted` for a lane may go at `now`: the least room of its gates.
+ * Each that goes passes every gate, with however many deliveries.
  */
 export function admit(gates: readonly GateState[], now: number, wanted: number): Admission {
   const count = gates.reduce((least, gate) => room(gate, now, least), wanted);

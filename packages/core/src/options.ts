@@ -23,7 +23,10 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
   readonly encryptionKeys?: readonly EncryptionKey[] | undefined;
   /** Of pino's shape. Default: silent. */
   readonly logger?: Logger | undefined;
-  /** How many deliveries this process has in flight at most, 1 to 10,000. Default 50. */
+  /**
+   * How many deliveries this process has in flight at most, 1 to 10,000; those that go in one call
+   * count as one. Default 50.
+   */
   readonly concurrency?: number | undefined;
   /**
    * How many of these may be of one organization, 1 to `concurrency`. Default: all of them. With
@@ -72,6 +75,8 @@ export interface ResolvedOptions {
   readonly retentionMs: number;
   /** The longest that any delivery may wait. */
   readonly maxAgeMs: number;
+  /** How many deliveries a call may take, by the types of handlers that have `batch`. */
+  readonly perCall: ReadonlyMap<string, number>;
   readonly autoDisable: AutoDisable | false;
   timeoutOf(handler: Handler): number;
   retryOf(handler: Handler | undefined): RetryPolicy;
@@ -81,6 +86,8 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 /** Half of the longest lease, so that every timeout has a lease that fits. */
 const LONGEST_TIMEOUT_MS = DAY_MS / 2 - 10_000;
 const LEASE_MARGIN_MS = 5_000;
+/** A claim holds the events of all its calls in memory. */
+const MOST_IN_A_CALL = 100;
 const optionNames: { readonly [Name in keyof EventBusOptions<Catalog, Handler>]-?: true } = {
   catalog: true,
   storage: true,
@@ -190,6 +197,9 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
     pollMs,
     retentionMs,
     maxAgeMs,
+    perCall: new Map(
+      [...handlers.values()].flatMap(({ type, batch }) => (batch ? [[type, batch.max]] : [])),
+    ),
     autoDisable: checkAutoDisable(options.autoDisable ?? standardAutoDisable),
     timeoutOf,
     retryOf,
@@ -272,7 +282,7 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
     if (typeof handler !== "object" || handler === null) {
       throw invalid(`handlers[${index}] is ${unlike(handler)} Pass handlers, such as \`slack()\`.`);
     }
-    const { type, timeoutMs, retry, configuration, secrets, gates } = handler;
+    const { type, timeoutMs, retry, configuration, secrets, gates, batch } = handler;
     if (typeof type !== "string" || !/^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(type)) {
       throw invalid(
         `handlers[${index}].type is ${JSON.stringify(type)}. Use lower-case words joined by "_".`,
@@ -286,6 +296,7 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
       ["configuration", isSchema(configuration), "a Standard Schema (https://standardschema.dev)"],
       ["secrets", secrets === undefined || Array.isArray(secrets), "an array of keys"],
       ["gates", gates === undefined || typeof gates === "function", "a function"],
+      ["batch.deliver", batch === undefined || typeof batch?.deliver === "function", "a function"],
     ];
     for (const [field, isRight, rule] of shapes) {
       if (!isRight) throw invalid(`handlers[${index}].${field} of type "${type}" must be ${rule}.`);
@@ -293,6 +304,7 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
     if (timeoutMs !== undefined)
       integer(`handlers[${index}].timeoutMs`, timeoutMs, 10, LONGEST_TIMEOUT_MS);
     if (retry !== undefined) checkRetry(`handlers[${index}].retry`, retry);
+    if (batch !== undefined) integer(`handlers[${index}].batch.max`, batch.max, 2, MOST_IN_A_CALL);
     byType.set(type, handler);
   }
   return byType;

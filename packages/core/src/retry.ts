@@ -71,7 +71,8 @@ export interface Decision {
 
 /**
  * The whole retry policy: what follows from one outcome, at `now` (epoch milliseconds), with a
- * `random` number in [0, 1) drawn once per settlement. Pure.
+ * `random` number in [0, 1) drawn once per settlement. It may be the outcome of a call that `together`
+ * deliveries went in. Pure.
  */
 export function decide(
   outcome: Outcome,
@@ -79,6 +80,7 @@ export function decide(
   policy: RetryPolicy,
   now: number,
   random: number,
+  together = 1,
 ): Decision {
   const attempts = delivery.attempts + 1;
   const detail = outcome.type === "delivered" ? (outcome.warning ?? null) : explain(outcome);
@@ -130,6 +132,7 @@ export function decide(
       return { ...decided, next: { ...decided.next, throttles } };
     }
     case "rejected":
+      if (together > 1) return again(now, refusedTogether(outcome.reason, together));
       return decision(
         { status: "dead", reason: outcome.reason, attempts },
         { standing: { status: "warning", detail } },
@@ -158,6 +161,10 @@ const ABANDONED = "abandoned, for it may have arrived";
 /** A reason with its remedy, as one text for people. */
 const explain = ({ reason, remedy }: { reason: string; remedy?: string | undefined }): string =>
   remedy === undefined ? reason : `${reason.replace(/\.$/, "")}. ${remedy}`;
+
+/** Which of them it was for, nobody knows: each finds out for itself. */
+const refusedTogether = (reason: string, together: number): string =>
+  `refused in one call with ${together - 1} ${together === 2 ? "other" : "others"}: ${reason}`;
 
 /** Not-a-number counts as the least. */
 const clamp = (value: number, least: number, most: number): number =>

@@ -1,6 +1,6 @@
 import type { FlightTerms } from "./storage.ts";
 
-/** What a process has in flight. */
+/** What a process has in flight: calls, with one delivery or several. */
 export interface InFlight {
   /** By subscription id. */
   readonly byLane: ReadonlyMap<string, number>;
@@ -19,8 +19,8 @@ export interface Room {
 }
 
 /**
- * A destination that answers slowly fills a process with its own deliveries: so many are of one
- * lane, and of one organization, at most. What is in flight already counts.
+ * A destination that answers slowly fills a process with its own calls: so many are of one lane,
+ * and of one organization, at most. What is in flight already counts.
  */
 export function roomIn(
   terms: Pick<FlightTerms, "slots" | "perLane" | "perOrganization" | "inFlight">,

@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { Landing } from "./deliver.ts";
-import type { Attempt, Claim, Delivery, Next } from "./delivery.ts";
+import type { Attempt, Call, Claim, Delivery, Next } from "./delivery.ts";
 import { landed } from "./delivery.ts";
 import { type AutoDisable, type Failing, failedAgain, failedFor } from "./failing.ts";
 import { groupCommit } from "./group-commit.ts";
@@ -24,15 +24,15 @@ import type { System } from "./system.ts";
 import { createTrouble, type Trouble } from "./trouble.ts";
 import { blamed, type GateMove, gatesAfter } from "./verdict.ts";
 
-/** A flight that a handler was called for. */
+/** Flights that a handler was called for. */
 type Attempted = Extract<Landing, { type: "attempted" }>;
 
 /**
- * Records how a flight ended, with all that follows. Answers when the delivery is due again
- * (epoch milliseconds), or null if it has ended. Never rejects: a flight whose settle fails for
- * good lapses.
+ * Records how the flights of a call ended, with all that follows. Answers when the first of its
+ * deliveries is due again (epoch milliseconds), or null if all have ended. Never rejects: flights
+ * whose settle fails for good lapse.
  */
-export type Settle = (claim: Claim, landing: Attempted) => Promise<number | null>;
+export type Settle = (call: Call, landing: Attempted) => Promise<number | null>;
 
 const LONGEST_GROUP = 500;
 /** About 25 seconds of retries: less than the shortest sensible lease. */
@@ -43,6 +43,10 @@ interface Item {
   readonly landing: Attempted;
   readonly settlement: Settlement;
   readonly random: number;
+  /** How many went in its call. */
+  readonly together: number;
+  /** It tells gates and subscription of its call: the first does, and the others change only themselves. */
+  readonly tells: boolean;
 }
 
 interface Ended extends Consequences {
@@ -76,8 +80,9 @@ export function createSettle(options: {
 
   const trouble = createTrouble();
 
-  const write = groupCommit(async (items: readonly Item[]): Promise<readonly (Ended | null)[]> => {
+  const write = groupCommit(async (calls: readonly (readonly Item[])[]) => {
     const now = clock.now();
+    const items = calls.flat();
     const byFlight = new Map(items.map((item) => [flightKey(item.settlement), item]));
     const known = new Map<Item, Consequences>();
     const results = await storage.settle(
@@ -89,11 +94,13 @@ export function createSettle(options: {
         return consequences.change;
       },
     );
-    return items.map((item, index) => {
-      if (results[index] === "late") return null;
+    const late = new Set(items.filter((_, index) => results[index] === "late"));
+    const endOf = (item: Item): Ended | null => {
+      if (late.has(item)) return null;
       const consequences = known.get(item) ?? asClaimed(item, now);
       return { ...consequences, attempt: attemptOf(item, consequences.change) };
-    });
+    };
+    return calls.map((call) => call.map(endOf));
   }, LONGEST_GROUP);
 
   /** What an earlier write, whose answer was lost, has made of it: nothing changes in flight. */
@@ -109,16 +116,15 @@ export function createSettle(options: {
     return { policy, autoDisable, newId: system.id };
   }
 
-  return async (claim, landing) => {
+  function itemOf(claim: Claim, landing: Attempted, call: Call): Item {
     const { deliveryId, subscriptionId, token } = claim;
     const { outcome, startedAt, durationMs } = landing;
-    const toBlame = blamed(claim, landing);
-    if (toBlame !== null) trouble.note(toBlame, clock.now());
+    const tells = claim === call[0];
     const settlement: Settlement = {
       deliveryId,
       subscriptionId,
       token,
-      plain: isPlain(claim, landing, trouble),
+      plain: isPlain(claim, landing, tells ? trouble : null),
       attempt: {
         deliveryId,
         token,
@@ -130,25 +136,40 @@ export function createSettle(options: {
         details: outcome.details ?? null,
       },
     };
-    const item: Item = { claim, landing, settlement, random: system.random() };
+    const random = system.random();
+    return { claim, landing, settlement, random, together: call.length, tells };
+  }
+
+  return async (call, landing) => {
+    const toBlame = blamed(call[0], landing);
+    if (toBlame !== null) trouble.note(toBlame, clock.now());
+    const items = call.map((claim) => itemOf(claim, landing, call));
     try {
-      const ended = await persist(() => write(item), {
+      const ends = await persist(() => write(items), {
         system,
         tries: TRIES,
         signal: giveUp,
         onFailure: (thrown) =>
           lifecycle.emit("dispatcher.error", { step: "settle", message: describe(thrown) }),
       });
-      if (ended === null) return null;
-      const delivery = landed(claim.delivery, ended.change.next, startedAt + durationMs);
-      report(delivery, ended);
-      if (ended.change.event !== undefined) onAppended();
-      return delivery.dueAt;
+      const landedAt = landing.startedAt + landing.durationMs;
+      const dues = items.map(({ claim }, index) => {
+        const ended = ends[index] ?? null;
+        if (ended === null) return Number.POSITIVE_INFINITY;
+        const delivery = landed(claim.delivery, ended.change.next, landedAt);
+        report(delivery, ended);
+        if (ended.change.event !== undefined) onAppended();
+        return delivery.dueAt ?? Number.POSITIVE_INFINITY;
+      });
+      const dueAt = Math.min(...dues);
+      return dueAt === Number.POSITIVE_INFINITY ? null : dueAt;
     } catch (error) {
-      logger.error(
-        { delivery: deliveryId, error: describe(error) },
-        "An attempt could not be recorded; the delivery lapses and is tried again.",
-      );
+      for (const { deliveryId: delivery } of call) {
+        logger.error(
+          { delivery, error: describe(error) },
+          "An attempt could not be recorded; the delivery lapses and is tried again.",
+        );
+      }
       return null;
     }
   };
@@ -181,23 +202,22 @@ export function createSettle(options: {
 
 /**
  * Nothing has anything to learn from this outcome, as far as the claim and this process can see, and
- * no other delivery waits for it.
+ * no other delivery waits for it. Without `trouble`, it has nothing to tell in any case.
  */
 function isPlain(
   { subscription, gates }: Claim,
   { outcome, interrupted, startedAt }: Attempted,
-  trouble: Trouble,
+  trouble: Trouble | null,
 ): boolean {
+  if (outcome.type !== "delivered" || interrupted || isSerial(subscription.order)) return false;
   return (
-    outcome.type === "delivered" &&
-    !interrupted &&
-    outcome.warning === undefined &&
-    outcome.state === undefined &&
-    subscription.status === "ok" &&
-    subscription.failing === null &&
-    !isSerial(subscription.order) &&
-    gates.every(({ calm }) => calm) &&
-    !trouble.since(gates, startedAt)
+    trouble === null ||
+    (outcome.warning === undefined &&
+      outcome.state === undefined &&
+      subscription.status === "ok" &&
+      subscription.failing === null &&
+      gates.every(({ calm }) => calm) &&
+      !trouble.since(gates, startedAt))
   );
 }
 
@@ -214,12 +234,12 @@ function consequencesOf(
   { policy, autoDisable, newId }: Rules,
   now: number,
 ): Consequences {
-  const { claim, landing, random } = item;
+  const { claim, landing, random, together, tells } = item;
   const { outcome, interrupted } = landing;
   const { delivery, order, subscription: current } = state;
-  const decision = interrupted ? null : decide(outcome, delivery, policy, now, random);
+  const decision = interrupted ? null : decide(outcome, delivery, policy, now, random, together);
   const { states, moves } = gatesAfter(claim, landing, decision?.pause ?? null, {
-    gates: state.gates,
+    gates: tells ? state.gates : [],
     now,
     random,
   });
@@ -238,11 +258,12 @@ function consequencesOf(
   if (current.version !== claim.subscription.version) {
     return { change: { next, counted, ...gates }, moves, warning: null };
   }
-  const failures = decision === null ? null : failuresAfter(outcome, current, autoDisable, now);
+  const told = tells ? decision : null;
+  const failures = told === null ? null : failuresAfter(outcome, current, autoDisable, now);
   const findings: SubscriptionFindings = {
     ...failures?.findings,
     ...(disabledReason !== undefined && { disabledReason, failing: null }),
-    ...(decision !== null && findingsOf(item, decision, now)),
+    ...(told !== null && findingsOf(item, told, now)),
   };
   const warning = failures?.warning ?? null;
   const subscription = Object.keys(findings).length > 0 && { subscription: findings };

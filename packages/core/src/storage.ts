@@ -57,8 +57,8 @@ export interface Storage<Tx = never> {
    * - If the plan throws, or what it answers cannot be stored, nothing of it is, and fewer events
    *   are tried. The first one that fails alone is put off, for `putOffMs` of the times it was, and
    *   answered in `unroutable`: it keeps no other event waiting.
-   * - Planned deliveries that start now are in flight when it returns, and are in `claims`; the
-   *   others wait, and their lanes know when they are due.
+   * - Planned deliveries that start now are in flight when it returns, and are in `claims`, each in
+   *   a call of its own; the others wait, and their lanes know when they are due.
    * - In a lane with an order, only the first of each queue waits. A delivery whose queue has one
    *   that is pending is queued itself: nothing is due of it until all that were published before
    *   it have ended. Then it waits, due at once; whatever ended the one before it saw to that.
@@ -82,6 +82,11 @@ export interface Storage<Tx = never> {
    * - At most `slots` in all, and of one lane and one organization what `perLane` and
    *   `perOrganization` leave beside what is in flight; only lanes that are not parked and that
    *   the request's abilities can serve.
+   * - All of that counts calls, and so do gates: each call passes them once. Where more is due in a
+   *   lane than calls may go, calls take as many deliveries as `perCall` says of the lane's handler
+   *   type, as `inCalls` decides: filled evenly, the earliest first. What was tried goes alone, and
+   *   what was throttled for free does not count as tried. Claims that go together have the same
+   *   `call` and follow each other in their order; each flight of a call ends by itself.
    * - Deliveries with two or more lapses are suspects: claimed only with `alone`, one at a time
    *   and nothing else with it. `suspects` tells that some are due.
    * - Organizations take turns: none has a second lane while another that has something due has
@@ -202,20 +207,22 @@ export interface Appended {
   readonly repeated: boolean;
 }
 
-/** On what terms deliveries are taken into flight. */
+/** On what terms deliveries are taken into flight, in calls of one or of several. */
 export interface FlightTerms extends Abilities {
   readonly now: number;
   /** Names the flights that the request begins. Used for one request only. */
   readonly token: string;
   readonly leaseMs: number;
-  /** How many the process can start at once. */
+  /** How many calls the process can start at once. */
   readonly slots: number;
-  /** How many may be of one lane, with what the process has in flight of it. */
+  /** How many calls may be of one lane, with what the process has in flight of it. */
   readonly perLane: number;
-  /** How many may be of one organization, with what the process has in flight. Absent: any. */
+  /** How many calls may be of one organization, with what the process has in flight. Absent: any. */
   readonly perOrganization?: number;
   /** What the process has in flight already. Absent: nothing. */
   readonly inFlight?: InFlight;
+  /** How many deliveries a call may take, by handler type. Absent: one. */
+  readonly perCall?: ReadonlyMap<string, number>;
 }
 
 export interface RouteRequest extends FlightTerms {

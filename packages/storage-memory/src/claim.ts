@@ -7,8 +7,8 @@ import {
   canServe,
   type Delivery,
   type FlightTerms,
-  firstsBesideRetries,
   type GateState,
+  inCalls,
   isSuspect,
   learned,
   type Ruling,
@@ -65,7 +65,11 @@ function rulingsOn(
 /** What a lane is granted, before anything happens. */
 interface Grant {
   readonly lane: Lane;
+  /** What is due in it, earliest first. */
   readonly owed: readonly Owed[];
+  /** How many deliveries a call of it may take. */
+  readonly max: number;
+  /** How many calls may go. */
   count: number;
   againAt: number;
   startBy: number | null;
@@ -74,9 +78,13 @@ interface Grant {
 function claimSound(state: State, terms: FlightTerms, rules: ClaimRules): readonly Claim[] {
   const { grants, passed } = grantsOf(state, terms, rules);
   keepGates(state, passed);
-  const claims = grants.flatMap(({ owed, count, startBy }) =>
-    owed.slice(0, count).map((each) => fly(state, each, terms, startBy)),
-  );
+  const claims = grants.flatMap(({ lane, owed, count: calls, max, startBy }) => {
+    const salt = `${terms.token} ${lane.record.id}`;
+    return inCalls(owed, { calls, max, salt }, ({ delivery }) => delivery).flatMap((together) => {
+      const call = together.length > 1 ? (together[0]?.delivery.id ?? null) : null;
+      return together.map((each) => fly(state, each, terms, { startBy, call }));
+    });
+  });
   state.claims += 1;
   for (const { lane, count } of grants) {
     if (count > 0) state.turns.set(lane.record.organization, state.claims);
@@ -89,7 +97,7 @@ function claimSound(state: State, terms: FlightTerms, rules: ClaimRules): readon
   return claims;
 }
 
-/** Asks the gates of due lanes: first for one delivery of each, then for what else has room. */
+/** Asks the gates of due lanes: first for one call of each, then for what else has room. */
 function grantsOf(
   state: State,
   terms: FlightTerms,
@@ -113,9 +121,10 @@ function grantsOf(
 
   for (const lane of lanesInTurn(state, terms)) {
     if (free === 0) break;
-    const owed = dueOf(lane, now, perLane, terms.token);
+    const max = terms.perCall?.get(lane.record.type) ?? 1;
+    const owed = dueOf(lane, now, perLane * max);
     if (owed.length === 0) continue;
-    const grant: Grant = { lane, owed, count: 0, againAt: now, startBy: null };
+    const grant: Grant = { lane, owed, max, count: 0, againAt: now, startBy: null };
     if (room.of(placeOf(lane)) > 0) ask(grant, 1);
     grants.push(grant);
   }
@@ -125,7 +134,7 @@ function grantsOf(
       grant,
       lane: grant.lane.record.id,
       organization: grant.lane.record.organization,
-      more: grant.owed.length - 1,
+      more: Math.min(grant.owed.length, perLane) - 1,
     }));
   for (const [{ grant }, share] of shareOut(wishes, free)) {
     const wanted = Math.min(share, room.of(placeOf(grant.lane)));
@@ -172,7 +181,7 @@ function claimSuspect(state: State, terms: FlightTerms, { admit }: ClaimRules): 
   }
   return asked.flatMap(({ owed, admission: { count, gates, againAt, startBy } }) => {
     keepGates(state, gates);
-    if (count === 1) return [fly(state, owed, terms, startBy)];
+    if (count === 1) return [fly(state, owed, terms, { startBy, call: null })];
     state.suspects.remove(owed.suspect);
     owed.suspect = state.suspects.add(owed, againAt);
     return [];
@@ -206,13 +215,9 @@ export const servedBy = ({
 const isClaimable = (lane: Lane, terms: FlightTerms): boolean =>
   !lane.parked && canServe(servedBy(lane), terms);
 
-/** What is due in a lane, in the order in which it gives it. */
-function dueOf(lane: Lane, now: number, most: number, token: string): readonly Owed[] {
-  const earliest = sound(lane.waiting, now, most);
-  const firsts = sound(lane.firsts, now, most).filter((owed) => !earliest.includes(owed));
-  const deliveryOf = ({ delivery }: Owed): Owed["delivery"] => delivery;
-  const salt = `${token} ${lane.record.id}`;
-  return firstsBesideRetries([...earliest, ...firsts], deliveryOf, salt).slice(0, most);
+/** What is due in a lane, earliest first: as much as can go, whether it was tried or not. */
+function dueOf(lane: Lane, now: number, most: number): readonly Owed[] {
+  return [...new Set([...sound(lane.waiting, now, most), ...sound(lane.firsts, now, most)])];
 }
 
 /** The first in a queue that are no suspects. */

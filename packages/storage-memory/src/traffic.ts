@@ -73,7 +73,7 @@ export function fly(
   state: State,
   owed: Owed,
   terms: FlightTerms,
-  startBy: number | null = null,
+  how: Pick<Claim, "startBy" | "call"> = { startBy: null, call: null },
 ): Claim {
   move(state, owed, { dueAt: null }, terms);
   return {
@@ -85,7 +85,7 @@ export function fly(
     subscription: owed.lane.record,
     gates: gatesOf(state, owed.lane).map(passed),
     leaseUntil: terms.now + terms.leaseMs,
-    startBy,
+    ...how,
   };
 }
 

@@ -7,8 +7,8 @@ import {
   countsPasses,
   type Delivery,
   type FlightTerms,
-  firstsBesideRetries,
   type GateState,
+  inCalls,
   inTurns,
   isRetry,
   landed,
@@ -60,7 +60,7 @@ export interface Claiming {
 const MOST_LAPSES = 500;
 /** How many lanes are asked beyond those that slots are free for: gates may let nothing through. */
 const SPARE_LANES = 50;
-/** How many deliveries are looked at, at most, to choose from. */
+/** How many deliveries are looked at to choose from: at most, if no call takes more than one. */
 const MOST_LOOKED_AT = 2_000;
 /** How many suspects are asked, at most, for one that may go. */
 const MOST_SUSPECTS = 20;
@@ -118,19 +118,30 @@ export function claiming(dialect: Dialect): Claiming {
     const due = yield* lockDueLanes(terms, prospect);
     if (due.length === 0) return [];
     const spare = Math.max(1, slots - due.length + 1);
-    const most = Math.min(perLane, spare, Math.max(1, Math.floor(MOST_LOOKED_AT / due.length)));
-    const waiting = yield* dueIn(due, terms, most);
+    const inOneOfEach = due.reduce((sum, { max }) => sum + max, 0);
+    const lookedAt = Math.max(1, Math.floor(MOST_LOOKED_AT / inOneOfEach));
+    const most = Math.min(perLane, spare, lookedAt);
+    const waiting = new Map<string, readonly Delivery[]>();
+    for (const [max, lanes] of Map.groupBy(due, (lane) => lane.max)) {
+      for (const [id, found] of yield* dueIn(lanes, now, most * max)) waiting.set(id, found);
+    }
 
     const states = yield* gatesOf(due, inHaste);
     const asked = due
       .filter((lane) => lane.gateIds.every((id) => states.has(id)))
       .map((lane) => ({ lane, deliveries: waiting.get(lane.id) ?? [] }));
-    const { grants, passed } = grantsOf(asked, states, terms, rules);
+    const { grants, passed } = grantsOf(asked, states, terms, { rules, most });
     yield* gates.keep(passed);
 
-    const granted = grants.flatMap(({ lane, deliveries, count, startBy }) =>
-      deliveries.slice(0, count).map((delivery) => ({ delivery, lane, startBy })),
-    );
+    const granted = grants.flatMap(({ lane, deliveries, count: calls, startBy }) => {
+      const salt = `${terms.token} ${lane.id}`;
+      return inCalls(deliveries, { calls, max: lane.max, salt }, (each) => each).flatMap(
+        (together) => {
+          const call = together.length > 1 ? (together[0]?.id ?? null) : null;
+          return together.map((delivery) => ({ delivery, lane, startBy, call }));
+        },
+      );
+    });
     const claims = yield* fly(granted, states, terms);
     const served = grants.map(({ lane, count, againAt }) => ({
       id: lane.id,
@@ -141,10 +152,10 @@ export function claiming(dialect: Dialect): Claiming {
     return claims;
   }
 
-  /** What is due in lanes, in the order in which each gives it. */
+  /** What is due in lanes, earliest first: as much as can go, whether it was tried or not. */
   function* dueIn(
     due: readonly DueLane[],
-    { now, token }: FlightTerms,
+    now: number,
     most: number,
   ): Script<ReadonlyMap<string, readonly Delivery[]>> {
     const ids = due.map(({ id }) => id);
@@ -166,8 +177,7 @@ export function claiming(dialect: Dialect): Claiming {
         const byAge = [...both.values()].sort(
           (a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || (a.id < b.id ? -1 : 1),
         );
-        const inOrder = firstsBesideRetries(byAge, (delivery) => delivery, `${token} ${id}`);
-        return [id, inOrder.slice(0, most)];
+        return [id, byAge];
       }),
     );
   }
@@ -180,12 +190,15 @@ export function claiming(dialect: Dialect): Claiming {
     terms: FlightTerms,
     { lanes: dues }: Prospect,
   ): Script<readonly DueLane[]> {
-    const { now, slots } = terms;
+    const { now, slots, perCall } = terms;
     const most = slots + SPARE_LANES;
     const found = new Map<string, DueLane>();
     const next: string[] = [];
     const add = (locked: readonly Row[]): void => {
-      for (const lane of locked.map(toDueLane)) found.set(lane.id, lane);
+      for (const row of locked) {
+        const lane = toDueLane(row, perCall?.get(text(row["handler_type"])) ?? 1);
+        found.set(lane.id, lane);
+      }
     };
     for (const [index, ability] of pairsOf(terms).entries()) {
       const due = dues[index];
@@ -238,7 +251,7 @@ export function claiming(dialect: Dialect): Claiming {
       const own = lane.gateIds.flatMap((id) => states.get(id) ?? []);
       const { count, gates: after, againAt, startBy } = rules.admit(own, terms.now, 1);
       yield* gates.keep(changedOf(own, after));
-      if (count === 1) return yield* fly([{ delivery, lane, startBy }], states, terms);
+      if (count === 1) return yield* fly([{ delivery, lane, startBy, call: null }], states, terms);
       yield* change(askLater, againAt, delivery.id);
     }
     return [];
@@ -265,7 +278,7 @@ export function claiming(dialect: Dialect): Claiming {
     const recordById = yield* subscriptionsOf(granted.map(({ lane }) => lane.id));
     const eventById = new Map(eventRows.map((row) => [text(row["id"]), toEvent(row)]));
     const lost: Delivery[] = [];
-    const claims = granted.flatMap(({ delivery, lane, startBy }): readonly Claim[] => {
+    const claims = granted.flatMap(({ delivery, lane, startBy, call }): readonly Claim[] => {
       const event = eventById.get(delivery.eventId);
       const subscription = recordById.get(lane.id);
       if (event === undefined || subscription === undefined) {
@@ -286,6 +299,7 @@ export function claiming(dialect: Dialect): Claiming {
           }),
           leaseUntil,
           startBy,
+          call,
         },
       ];
     });
@@ -364,10 +378,13 @@ interface DueLane extends LockedLane {
   readonly organization: string;
   readonly nextDueAt: number;
   readonly servedAt: number;
+  /** How many deliveries a call of it may take. */
+  readonly max: number;
 }
 
-const toDueLane = (row: Row): DueLane => ({
+const toDueLane = (row: Row, max: number): DueLane => ({
   ...toLane(row),
+  max,
   organization: text(row["organization"]),
   nextDueAt: int(row["next_due_at"]),
   servedAt: int(row["served_at"]),
@@ -402,6 +419,7 @@ interface Grant {
   readonly lane: DueLane;
   /** What is due in it, earliest first. */
   readonly deliveries: readonly Delivery[];
+  /** How many calls may go. */
   count: number;
   againAt: number;
   startBy: number | null;
@@ -411,14 +429,15 @@ interface Granted {
   readonly delivery: Delivery;
   readonly lane: LockedLane;
   readonly startBy: number | null;
+  readonly call: string | null;
 }
 
-/** Asks the gates of due lanes: first for one delivery of each, then for what else has room. */
+/** Asks the gates of due lanes: first for one call of each, then for what else has room. */
 function grantsOf(
   asked: readonly Pick<Grant, "lane" | "deliveries">[],
   states: ReadonlyMap<string, GateState>,
   terms: FlightTerms,
-  { admit }: ClaimRules,
+  { rules: { admit }, most }: { readonly rules: ClaimRules; readonly most: number },
 ): { readonly grants: readonly Grant[]; readonly passed: readonly GateState[] } {
   const passed = new Map<string, GateState>();
   const grants: Grant[] = [];
@@ -449,7 +468,7 @@ function grantsOf(
       grant,
       lane: grant.lane.id,
       organization: grant.lane.organization,
-      more: grant.deliveries.length - 1,
+      more: Math.min(grant.deliveries.length, most) - 1,
     }));
   for (const [{ grant }, share] of shareOut(wishes, free)) {
     const wanted = Math.min(share, room.of(placeOf(grant.lane)));

@@ -273,6 +273,7 @@ function claimsOf(
         gates: candidate.gates.map(passed),
         leaseUntil: now + leaseMs,
         startBy: null,
+        call: null,
       },
     ];
   });
