@@ -123,6 +123,7 @@ export {
 export type { BreakerState, Open, Watching } from "./breaker.ts";
 export {
   type Attempt,
+  type Call,
   type Claim,
   type Delivery,
   type DeliveryStatus,

@@ -119,7 +119,7 @@ function watched(
       });
       const answer = admit(gates, at, wanted);
       sight.leave(answer.gates);
-      asks.push({ ...answer, gateIds: gates.map(({ id }) => id).toSorted() });
+      asks.push({ ...answer, wanted, gateIds: gates.map(({ id }) => id).toSorted() });
       return answer;
     },
     lapse: (delivery, at, { subscription }) => {

@@ -162,7 +162,7 @@ export function fly(
   model: Model,
   owed: Owed,
   { now, leaseMs, token }: FlightTerms,
-  startBy: number | null,
+  { startBy, call }: Pick<Claim, "startBy" | "call">,
 ): Claim {
   owed.flight = { token, leaseUntil: now + leaseMs };
   owed.delivery = { ...owed.delivery, inFlight: true, dueAt: null };
@@ -177,6 +177,7 @@ export function fly(
     gates: gatesOf(model, lane).map(passed),
     leaseUntil: now + leaseMs,
     startBy,
+    call,
   };
 }
 

@@ -138,7 +138,7 @@ function carryOut(
 ): RouteResult {
   const claims = deliveries.flatMap(({ state, queue: _queue, ...fresh }): readonly Claim[] => {
     const owed = owe(model, fresh);
-    if (state === "start") return [fly(model, owed, request, null)];
+    if (state === "start") return [fly(model, owed, request, { startBy: null, call: null })];
     if (state !== "wait") land(owed, { status: "dead", reason: state.deadReason }, model.now);
     return [];
   });

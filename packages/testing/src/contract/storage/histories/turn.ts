@@ -3,9 +3,11 @@ import {
   admit,
   type Claim,
   type ClaimRequest,
+  callsOf,
   canServe,
   isRetry,
 } from "@posthorn/core";
+import { judgeCalls } from "./call.ts";
 import { agree, demand, isSame } from "./judge.ts";
 import { inOrder } from "./lists.ts";
 import {
@@ -23,11 +25,12 @@ import {
 
 /** What a claim asked the rule for, of which gates, and what the rule answered. */
 export interface Ask extends Pick<Admission, "count" | "againAt"> {
+  readonly wanted: number;
   readonly gateIds: readonly string[];
 }
 
 /** What was due in a lane that the claim could serve, and what it took; earliest first. */
-interface Turn {
+export interface Turn {
   readonly lane: Lane;
   readonly due: ReadonlyMap<Owed, number>;
   readonly taken: Owed[];
@@ -64,11 +67,12 @@ export function takeSound(
 ): void {
   const turns = turnsOf(model, request, soundIn);
   take(model, request, turns, claims);
-  demand(claims.length <= request.slots, `${claims.length} claims for ${request.slots} slots.`);
+  const calls = callsOf(claims);
+  demand(calls.length <= request.slots, `${calls.length} calls for ${request.slots} slots.`);
   for (const { lane, due, taken } of turns) {
     const { id } = lane.record;
-    demand(taken.length <= request.perLane, `${taken.length} claims of the lane ${id}.`);
-    for (const isOne of [isTriedAgain, isFirst]) {
+    const most = request.perCall?.get(lane.record.type) ?? 1;
+    for (const isOne of most > 1 ? [isTried, isHeldUp, isFirst] : [isTriedAgain, isFirst]) {
       const given = taken.filter(isOne).map((owed) => due.get(owed) ?? 0);
       agree(
         `when what the lane ${id} gave was due`,
@@ -79,6 +83,7 @@ export function takeSound(
     judgeRetries(id, { due, taken });
   }
   passGates(model, claims, asks);
+  judgeCalls(model, request, { turns, claims, asks });
   judgeOrder(model, request, turns, asks);
   for (const { lane, taken } of turns) {
     const refusals = refusalsOf(lane, asks);
@@ -89,7 +94,10 @@ export function takeSound(
 }
 
 const isTriedAgain = ({ delivery }: Owed): boolean => isRetry(delivery);
-const isFirst = (owed: Owed): boolean => !isTriedAgain(owed);
+/** It goes alone, and no longer with others. */
+const isTried = ({ delivery }: Owed): boolean => delivery.attempts > 0;
+const isHeldUp = (owed: Owed): boolean => isTriedAgain(owed) && !isTried(owed);
+export const isFirst = (owed: Owed): boolean => !isTriedAgain(owed);
 
 /** Retries must not crowd out first attempts, nor overtake them. */
 function judgeRetries(id: string, { due, taken }: Pick<Turn, "due" | "taken">): void {
@@ -138,7 +146,7 @@ function take(
   turns: readonly Turn[],
   claims: readonly Claim[],
 ): void {
-  const expected = claims.map(({ deliveryId }) => {
+  const expected = claims.map(({ deliveryId, call }) => {
     const owed = model.owed.get(deliveryId);
     const turn = turns.find(({ due, taken }) => owed && due.has(owed) && !taken.includes(owed));
     demand(
@@ -147,7 +155,7 @@ function take(
     );
     turn.taken.push(owed);
     const { startBy } = admit(gatesOf(model, turn.lane), request.now, 1);
-    return fly(model, owed, request, startBy);
+    return fly(model, owed, request, { startBy, call });
   });
   agree("what claim answers", inOrder(claims), inOrder(expected));
 }
@@ -155,15 +163,13 @@ function take(
 /** What went through the gates must have had room, and the gates stand as the rule says. */
 function passGates(model: Model, claims: readonly Claim[], asks: readonly Ask[]): void {
   const asked = new Set(asks.flatMap(({ gateIds }) => gateIds));
+  const calls = callsOf(claims);
   for (const [id, gate] of model.gates) {
-    const passed = claims.filter(({ gates }) => gates.some((each) => each.id === id)).length;
+    const passed = calls.filter(([{ gates }]) => gates.some((each) => each.id === id)).length;
     if (passed === 0 && !asked.has(id)) continue;
     const { count, gates } = admit([gate], model.now, passed);
-    demand(asked.has(id), `${passed} deliveries went through the gate ${id}, which was not asked.`);
-    demand(
-      count === passed,
-      `${passed} deliveries went through ${id}, which had room for ${count}.`,
-    );
+    demand(asked.has(id), `${passed} calls went through the gate ${id}, which was not asked.`);
+    demand(count === passed, `${passed} calls went through ${id}, which had room for ${count}.`);
     for (const after of gates) model.gates.set(id, after);
   }
 }

@@ -63,19 +63,22 @@ export interface Asked {
   readonly process: number;
   readonly slots: number;
   readonly perLane: number;
+  /** How many deliveries a call of the type `http` may take, if more than one. */
+  readonly perCall: number | undefined;
 }
 
 export const asked: Draw<Asked> = {
   process: fc.oneof(fc.constant(0), fc.nat(PROCESSES.length - 1)),
   slots: fc.constantFrom(10, 3, 2, 1, 0),
   perLane: fc.constantFrom(10, 2, 1),
+  perCall: fc.constantFrom(undefined, 3, 2),
 };
 
-export const ALL: Asked = { process: 0, slots: 100, perLane: 100 };
+export const ALL: Asked = { process: 0, slots: 100, perLane: 100, perCall: undefined };
 
 export const termsOf = (
   model: Model,
-  { process, slots, perLane }: Asked,
+  { process, slots, perLane, perCall }: Asked,
   leaseMs = 45_000,
 ): FlightTerms => ({
   ...(PROCESSES[process] ?? EVERYTHING),
@@ -84,6 +87,7 @@ export const termsOf = (
   leaseMs,
   slots,
   perLane,
+  ...(perCall !== undefined && { perCall: new Map([["http", perCall]]) }),
 });
 
 /** How the host's transaction ends in which something is written; undefined: it has none. */
