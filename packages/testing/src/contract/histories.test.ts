@@ -68,6 +68,26 @@ const flaws: readonly Flaw[] = [
   ["ignores slots", (sound) => claiming(sound, { request: { slots: 100 } })],
   ["takes two suspects at once", takesTwoSuspects],
   [
+    "puts together what a handler takes one by one",
+    (sound) => claiming(sound, { request: { perCall: new Map([["chat", 2]]) } }),
+  ],
+  [
+    "takes more in a call than it may",
+    (sound) => claiming(sound, { request: { perCall: new Map([["http", 9]]) } }),
+  ],
+  ["puts together what can go alone", (sound) => claiming(sound, { request: { slots: 1 } })],
+  [
+    "has what was tried go with others",
+    (sound) =>
+      claiming(sound, {
+        answer: ({ claims }) => ({
+          claims: [...Map.groupBy(claims, (claim) => claim.subscriptionId).values()].flatMap(
+            (own) => own.map((claim) => ({ ...claim, call: own[0]?.call ?? null })),
+          ),
+        }),
+      }),
+  ],
+  [
     "does not wait for suspects",
     (sound) => claiming(sound, { answer: (result) => result.suspects && { nextDueAt: null } }),
   ],

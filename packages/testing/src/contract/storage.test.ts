@@ -8,6 +8,7 @@ import {
   type LaneDefinition,
   type NewEvent,
   type PlannedDelivery,
+  pass,
   type RouteInput,
   type Storage,
   type SubscriptionRecord,
@@ -136,6 +137,94 @@ const flaws: readonly Flaw[] = [
           ...rules,
           admit: (gates, now, wanted) => rules.admit(gates.map(freshGate), now, wanted),
         }),
+    }),
+  ],
+  [
+    "has each go alone whatever the request says",
+    "claim of several as one call: what else is due goes together, filled evenly, the earliest first",
+    (sound) => claiming(sound, { perCall: new Map() }),
+  ],
+  [
+    "fills the first call to the brim",
+    "claim of several as one call: what else is due goes together, filled evenly, the earliest first",
+    (sound) =>
+      calling(sound, (claims) =>
+        claims.map((claim, nr) => ({ ...claim, call: `${Math.floor(nr / 4)}` })),
+      ),
+  ],
+  [
+    "puts together what can go alone",
+    "claim of several as one call: each goes alone where no more is due than may go",
+    (sound) => claiming(sound, { slots: 1 }),
+  ],
+  [
+    "takes one more in a call than it may",
+    "claim of several as one call: a call takes no more than it may, and the rest waits",
+    (sound) => claiming(sound, { perCall: new Map([["http", 5]]) }),
+  ],
+  [
+    "puts together what a handler takes one by one",
+    "claim of several as one call: only handler types take several of which the request says so",
+    (sound) => claiming(sound, { perCall: new Map([["chat", 2]]) }),
+  ],
+  [
+    "has one name for all calls",
+    "claim of several as one call: each call has a name of its own",
+    (sound) => calling(sound, (claims) => claims.map((claim) => ({ ...claim, call: "call" }))),
+  ],
+  [
+    "mixes the claims of calls",
+    "claim of several as one call: claims of one call follow each other, and have the same lease",
+    (sound) => calling(sound, (claims) => [...claims.slice(1), ...claims.slice(0, 1)]),
+  ],
+  [
+    "has each delivery of a call pass the gates",
+    "claim of several as one call: a call passes each gate once",
+    (sound) => ({
+      ...sound,
+      claim: (request, rules) =>
+        sound.claim(request, {
+          ...rules,
+          admit: (gates, now, wanted) => {
+            const admission = rules.admit(gates, now, wanted);
+            const { count } = admission;
+            return { ...admission, gates: admission.gates.map((gate) => pass(gate, now, count)) };
+          },
+        }),
+    }),
+  ],
+  [
+    "puts what was tried together with others",
+    "claim of several as one call: what was tried goes in a call of its own",
+    (sound) => calling(sound, (claims) => claims.map((claim) => ({ ...claim, call: "call" }))),
+  ],
+  [
+    "takes what was throttled for tried",
+    "claim of several as one call: what was throttled for free goes together again",
+    (sound) =>
+      calling(sound, (claims) =>
+        claims.map((claim) => (claim.delivery.throttles > 0 ? { ...claim, call: null } : claim)),
+      ),
+  ],
+  [
+    "gives back a whole call for one of its flights",
+    "claim of several as one call: each flight of a call ends by itself",
+    releasesCalls,
+  ],
+  [
+    "keeps no order in calls for several",
+    "claim of several as one call: in a lane with an order, the first of different queues go together, and no other",
+    (sound) => redefining(sound, (lane) => ({ ...lane, order: "none" })),
+  ],
+  [
+    "starts several as one call",
+    "route: what starts at once goes alone, whatever a call may take",
+    (sound) => ({
+      ...sound,
+      route: async (request, plan) => {
+        const routed = await sound.route(request, plan);
+        return { ...routed, claims: routed.claims.map((claim) => ({ ...claim, call: "call" })) };
+      },
     }),
   ],
   [
@@ -1052,6 +1141,34 @@ const answering = (sound: Memory, change: object): Memory => ({
   ...sound,
   claim: async (request, rules) => ({ ...(await sound.claim(request, rules)), ...change }),
 });
+
+const calling = (
+  sound: Memory,
+  change: (claims: readonly Claim[]) => readonly Claim[],
+): Memory => ({
+  ...sound,
+  claim: async (request, rules) => {
+    const result = await sound.claim(request, rules);
+    return { ...result, claims: change(result.claims) };
+  },
+});
+
+function releasesCalls(sound: Memory): Memory {
+  const flown: Claim[] = [];
+  return {
+    ...calling(sound, (claims) => {
+      flown.push(...claims);
+      return claims;
+    }),
+    release: (flights, dueAt) => {
+      const tokens = flights.map(({ token }) => token);
+      return sound.release(
+        flown.filter(({ token }) => tokens.includes(token)),
+        dueAt,
+      );
+    },
+  };
+}
 
 function marksAgain(sound: Memory): Memory {
   const seen = new Set<string>();

@@ -1,4 +1,5 @@
 import { appendCases } from "./storage/append.ts";
+import { batchCases } from "./storage/batch.ts";
 import { breakerCases } from "./storage/breaker.ts";
 import { claimCases } from "./storage/claim.ts";
 import { failingCases } from "./storage/failing.ts";
@@ -28,6 +29,7 @@ export const storageContract: readonly StorageCase[] = [
   ...appendCases,
   ...routeCases,
   ...claimCases,
+  ...batchCases,
   ...fairnessCases,
   ...breakerCases,
   ...settleCases,

@@ -54,6 +54,7 @@ export const claimCases: readonly StorageCase[] = [
           gates: [{ id: gate.id, name: gate.name, epoch: 0, calm: true }],
           leaseUntil: NOW + LEASE,
           startBy: null,
+          call: null,
         },
       ]);
       assert.deepEqual([suspects, lapsed], [false, []]);

@@ -305,6 +305,7 @@ export const routeCases: readonly StorageCase[] = laws("route", {
       gates: [{ id: gate.id, name: gate.name, epoch: 0, calm: true }],
       leaseUntil: NOW + LEASE,
       startBy: null,
+      call: null,
     });
     assert.deepEqual(
       [first.delivery.status, first.delivery.inFlight, first.delivery.dueAt],
