@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import {
+  type BatchContext,
+  type DeliverContext,
   defineHandler,
   delivered,
   failed,
   type Handler,
+  type Outcome,
   rejected,
   throttled,
   unknown,
@@ -25,26 +28,44 @@ const discord = defineHandler({
   }),
   secrets: ["url"],
   gates: ({ url }) => [{ name: "webhook", key: url, limit: 5, perMs: 2_000, burst: 5 }],
-  async deliver({ event, configuration, signal }) {
-    const content = `**${event.type}** \`${event.payload.slice(0, 1_900)}\``;
-    const body = JSON.stringify({ content, allowed_mentions: { parse: [] } });
-    const headers = { "content-type": "application/json" };
-    let response: Response;
-    try {
-      response = await fetch(configuration.url, { method: "POST", headers, body, signal });
-      await response.body?.cancel();
-    } catch {
-      return unknown(signal.aborted ? "Discord did not answer." : "The connection broke.");
-    }
-    const { status } = response;
-    if (response.ok) return delivered({ details: { status } });
-    if (status === 429) {
-      const retryAfterMs = Number(response.headers.get("retry-after") ?? 1) * 1_000;
-      return throttled({ retryAfterMs, gate: "webhook" });
-    }
-    return status < 500 ? rejected(`HTTP ${status}`) : failed(`HTTP ${status}`);
+  deliver: ({ event, ...call }) =>
+    post(`**${event.type}** \`${event.payload.slice(0, 1_900)}\``, call),
+});
+
+/** The same, with up to ten events in a post. */
+const digest = defineHandler({
+  ...discord,
+  batch: {
+    max: 10,
+    deliver: ({ items, ...call }) =>
+      post(
+        items.map(({ event }) => `**${event.type}** \`${event.payload.slice(0, 150)}\``).join("\n"),
+        call,
+      ),
   },
 });
+
+async function post(
+  content: string,
+  { configuration, signal }: Pick<DeliverContext<Discord>, "configuration" | "signal">,
+): Promise<Outcome> {
+  const body = JSON.stringify({ content, allowed_mentions: { parse: [] } });
+  const headers = { "content-type": "application/json" };
+  let response: Response;
+  try {
+    response = await fetch(configuration.url, { method: "POST", headers, body, signal });
+    await response.body?.cancel();
+  } catch {
+    return unknown(signal.aborted ? "Discord did not answer." : "The connection broke.");
+  }
+  const { status } = response;
+  if (response.ok) return delivered({ details: { status } });
+  if (status === 429) {
+    const retryAfterMs = Number(response.headers.get("retry-after") ?? 1) * 1_000;
+    return throttled({ retryAfterMs, gate: "webhook" });
+  }
+  return status < 500 ? rejected(`HTTP ${status}`) : failed(`HTTP ${status}`);
+}
 
 let receiver: Receiver;
 beforeAll(async () => {
@@ -71,11 +92,20 @@ function harnessOf(handler: Handler): HandlerHarness {
 
 describe("a handler of forty lines keeps the handler contract", () => {
   for (const entry of handlerContract) {
-    it(entry.name, (test) => entry.run(harnessOf(discord), test));
+    it(entry.name, (test) => entry.run(harnessOf(digest), test));
   }
 });
 
 type Deliver = (typeof discord)["deliver"];
+type Together = BatchContext<Discord>;
+
+/** Its calls for several are broken, and nothing else. */
+const together = (deliver: (context: Together) => unknown, max = 10): Handler => ({
+  ...discord,
+  batch: { max, deliver: async (context: Together) => (await deliver(context)) as Outcome },
+});
+const sound = (context: Together): Promise<Outcome> =>
+  digest.batch?.deliver(context) ?? assert.fail("it has no batch");
 const after = (
   change: (outcome: Awaited<ReturnType<Deliver>>, url: string) => unknown,
 ): Handler => ({
@@ -218,6 +248,95 @@ const flaws: readonly (readonly [flaw: string, caughtBy: string, broken: Handler
       deliver: (context) => discord.deliver({ ...context, signal: new AbortController().signal }),
     },
   ],
+  [
+    "takes half an event",
+    "batch: a call takes at most a whole number of events, from 2 to 100",
+    together(sound, 2.5),
+  ],
+  [
+    "takes one event in a call for several",
+    "batch: a call takes at most a whole number of events, from 2 to 100",
+    together(sound, 1),
+  ],
+  [
+    "answers an outcome for each event",
+    "batch: `delivered` means that the destination has it",
+    together(async (context) => {
+      const outcome = await sound(context);
+      return context.items.map(() => outcome);
+    }),
+  ],
+  [
+    "delivers nothing of several",
+    "batch: `delivered` means that the destination has it",
+    together(() => delivered()),
+  ],
+  [
+    "believes that several always arrive",
+    "batch: a destination in trouble is an outcome, not a throw",
+    together((context) => sound(context).then(() => delivered())),
+  ],
+  [
+    "blames a gate that it does not have for several",
+    "batch: a failure blames a gate that exists, or none",
+    together(async (context) => ({ ...(await sound(context)), gate: "host" })),
+  ],
+  [
+    "tells its secret with several",
+    "batch: no secret is in an outcome or a log line",
+    together(async (context) => ({
+      ...(await sound(context)),
+      details: { url: context.configuration.url },
+    })),
+  ],
+  [
+    "counts on as many as it takes",
+    "batch: it takes any number of events up to the most",
+    together((context) => {
+      assert.equal(context.items.length, 10);
+      return sound(context);
+    }),
+  ],
+  [
+    "remembers who was served together",
+    "batch: events can be delivered again, together and alone",
+    servesOnceTogether(),
+  ],
+  [
+    "takes no event twice",
+    "batch: an event that comes twice ends in an outcome",
+    together((context) => {
+      const ids = new Set(context.items.map(({ event }) => event.id));
+      assert.equal(ids.size, context.items.length);
+      return sound(context);
+    }),
+  ],
+  [
+    "counts on objects among others",
+    "batch: strange data among others ends in an outcome",
+    together((context) => {
+      for (const { event } of context.items) Object.keys(event.data as object);
+      return sound(context);
+    }),
+  ],
+  [
+    "trusts what it remembers of several",
+    "batch: what another version remembered does no harm",
+    together((context) => {
+      if (context.state !== null) (context.state as { pinned: string[] }).pinned.at(0);
+      return sound(context);
+    }),
+  ],
+  [
+    "cannot read how long several have to wait",
+    "batch: a destination that asks to wait throttles, for so long, at a gate that exists",
+    together(async (context) => ({ ...(await sound(context)), retryAfterMs: Number.NaN })),
+  ],
+  [
+    "ignores the signal of several",
+    "batch: it ends soon after its signal aborts",
+    together((context) => sound({ ...context, signal: new AbortController().signal })),
+  ],
 ];
 
 describe("the handler contract can fail", () => {
@@ -225,7 +344,7 @@ describe("the handler contract can fail", () => {
     it(`it catches a handler that ${flaw}`, async () => {
       const entry = handlerContract.find(({ name }) => name === caughtBy);
       assert.ok(entry, `there is no case "${caughtBy}"`);
-      await entry.run(harnessOf(discord));
+      await entry.run(harnessOf(digest));
       await assert.rejects(entry.run(harnessOf(broken)));
     });
   }
@@ -233,6 +352,15 @@ describe("the handler contract can fail", () => {
   it("names every case once", () => {
     const names = handlerContract.map(({ name }) => name);
     assert.deepEqual(names, [...new Set(names)]);
+  });
+
+  it("skips what is said of calls for several where a handler takes one by one", async () => {
+    const reasons = new Set<string>();
+    const test = { skip: (reason: string) => reasons.add(reason) };
+    for (const entry of handlerContract.filter(({ needs }) => needs.includes("batch"))) {
+      await entry.run(harnessOf(discord), test);
+    }
+    assert.deepEqual([...reasons], ["the handler has no `batch`"]);
   });
 
   it("says why it skips a case", async () => {
@@ -255,4 +383,14 @@ function servesOnce(): Handler {
       return discord.deliver(context);
     },
   };
+}
+
+function servesOnceTogether(): Handler {
+  const served = new Set<string>();
+  return together((context) => {
+    const ids = context.items.map(({ event }) => event.id);
+    if (ids.some((id) => served.has(id))) return rejected("It was delivered before.");
+    for (const id of ids) served.add(id);
+    return sound(context);
+  });
 }

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import type { Handler, Json, Outcome } from "@posthorn/core";
 import { type ContractCase, cases, type Law } from "./case.ts";
-import { aFlight, type Course, courseOf, strangeData, strangeTexts } from "./handler/course.ts";
+import {
+  aFlight,
+  type Course,
+  courseOf,
+  type Flown,
+  itemsOf,
+  strangeData,
+  strangeTexts,
+} from "./handler/course.ts";
 
 /** What a handler's author provides for the suite. */
 export interface HandlerHarness {
@@ -144,38 +152,9 @@ export const handlerContract: readonly HandlerCase[] = [
     },
   }),
 
+  ...lawsOfCalls("deliver"),
+
   ...laws("deliver", {
-    "`delivered` means that the destination has it": async ({ deliver, received }) => {
-      const before = received().length;
-      assertDelivered((await deliver()).outcome);
-      assert.ok(received().length > before, "the destination received nothing");
-    },
-
-    "a destination in trouble is an outcome, not a throw": async ({ behave, deliver }) => {
-      for (const trouble of TROUBLE) {
-        if (!(await behave(trouble))) continue;
-        const { outcome } = await deliver();
-        assertOutcome(outcome);
-        assert.notEqual(outcome.type, "delivered", `when told to ${trouble}: "delivered"`);
-      }
-    },
-
-    "a failure blames a gate that exists, or none": async ({ behave, deliver, gates }) => {
-      const names = (await gates()).map(({ name }) => name);
-      for (const trouble of TROUBLE) {
-        if (!(await behave(trouble))) continue;
-        const { outcome } = await deliver();
-        const gate = "gate" in outcome ? (outcome.gate ?? null) : null;
-        assert.ok(gate === null || names.includes(gate), `"${gate}" is none of: ${names.join()}`);
-      }
-    },
-
-    "no secret is in an outcome or a log line": async ({ behave, deliver, secrets }) => {
-      for (const behaviour of ["succeed", ...TROUBLE] as const) {
-        if (await behave(behaviour)) assertTellsNone(secrets, await deliver());
-      }
-    },
-
     "an event can be delivered again": async ({ deliver }) => {
       const flight = aFlight();
       for (const attempt of [1, 2, 9]) {
@@ -188,21 +167,6 @@ export const handlerContract: readonly HandlerCase[] = [
       const flight = aFlight();
       for (const { outcome } of await Promise.all([deliver(flight), deliver(flight)])) {
         assertOutcome(outcome);
-      }
-    },
-
-    "what one outcome remembers, the next delivery is given": async ({ deliver }) => {
-      let state: Json = null;
-      for (let attempt = 1; attempt <= 3; attempt += 1) {
-        const { outcome } = await deliver({ state });
-        assertDelivered(outcome);
-        state = outcome.state ?? state;
-      }
-    },
-
-    "what another version remembered does no harm": async ({ deliver }) => {
-      for (const state of ["old", 7, false, [], { unknown: { deep: [null] } }]) {
-        assertOutcome((await deliver({ state })).outcome);
       }
     },
 
@@ -219,52 +183,156 @@ export const handlerContract: readonly HandlerCase[] = [
     },
   }),
 
-  ...laws(
-    "deliver",
-    {
-      "a destination that asks to wait throttles, for so long, at a gate that exists": async ({
-        behave,
-        deliver,
-        gates,
-      }) => {
-        await behave("throttle");
-        const { outcome } = await deliver();
-        assert.ok(outcome.type === "throttled", `it is ${inspect(outcome)}`);
-        const { retryAfterMs, gate = null } = outcome;
-        assert.ok(Number.isFinite(retryAfterMs) && retryAfterMs >= 0, `wait ${retryAfterMs} ms`);
-        const names = (await gates()).map(({ name }) => name);
-        assert.ok(gate === null || names.includes(gate), `"${gate}" is none of: ${names.join()}`);
-      },
-    },
-    ["throttle"],
-  ),
+  ...lawsOfCalls("batch", ["batch"]),
 
   ...laws(
-    "deliver",
+    "batch",
     {
-      "it ends soon after its signal aborts": async ({ behave, deliver, received }) => {
-        await behave("hang");
-        const before = received().length;
-        const abort = new AbortController();
-        const ended = deliver({ signal: abort.signal });
-        await waitFor(() => received().length > before, "the destination received nothing");
-        abort.abort();
-        await endsSoon(ended);
+      "a call takes at most a whole number of events, from 2 to 100": ({ most }) => {
+        assert.ok(Number.isInteger(most) && most >= 2 && most <= 100, `it takes ${most}`);
       },
 
-      "it ends soon if its signal has aborted already": async ({ behave, deliver }) => {
-        await behave("hang");
-        await endsSoon(deliver({ signal: AbortSignal.abort() }));
+      "it takes any number of events up to the most": async ({ batch, most }) => {
+        for (const count of new Set([1, 2, Math.ceil(most / 2), most])) {
+          assertDelivered((await batch({ items: itemsOf(count) })).outcome);
+        }
+      },
+
+      "events can be delivered again, together and alone": async ({ batch, deliver }) => {
+        const items = itemsOf(2);
+        for (let times = 0; times < 2; times += 1)
+          assertDelivered((await batch({ items })).outcome);
+        for (const item of items) assertDelivered((await deliver(item)).outcome);
+      },
+
+      "an event that comes twice ends in an outcome": async ({ batch }) => {
+        const { event } = aFlight();
+        const items = itemsOf(2).map(({ delivery }) => ({ event, delivery }));
+        assertOutcome((await batch({ items })).outcome);
+      },
+
+      "strange data among others ends in an outcome": async ({ batch }) => {
+        for (const data of strangeData) {
+          const { event, delivery } = aFlight({ data });
+          const items = [...itemsOf(1), { event, delivery }];
+          assertOutcome((await batch({ items })).outcome);
+        }
       },
     },
-    ["hang"],
+    ["batch"],
   ),
 ];
+
+/** What holds for a call with one event and for a call with several: `verb` makes it. */
+function lawsOfCalls(
+  verb: "deliver" | "batch",
+  needs: readonly Need[] = [],
+): readonly HandlerCase[] {
+  return [
+    ...laws(
+      verb,
+      {
+        "`delivered` means that the destination has it": async ({ [verb]: call, received }) => {
+          const before = received().length;
+          assertDelivered((await call()).outcome);
+          assert.ok(received().length > before, "the destination received nothing");
+        },
+
+        "a destination in trouble is an outcome, not a throw": async ({ behave, [verb]: call }) => {
+          for (const trouble of TROUBLE) {
+            if (!(await behave(trouble))) continue;
+            const { outcome } = await call();
+            assertOutcome(outcome);
+            assert.notEqual(outcome.type, "delivered", `when told to ${trouble}: "delivered"`);
+          }
+        },
+
+        "a failure blames a gate that exists, or none": async ({ behave, [verb]: call, gates }) => {
+          const names = (await gates()).map(({ name }) => name);
+          for (const trouble of TROUBLE) {
+            if (!(await behave(trouble))) continue;
+            const { outcome } = await call();
+            const gate = "gate" in outcome ? (outcome.gate ?? null) : null;
+            assert.ok(
+              gate === null || names.includes(gate),
+              `"${gate}" is none of: ${names.join()}`,
+            );
+          }
+        },
+
+        "no secret is in an outcome or a log line": async ({ behave, [verb]: call, secrets }) => {
+          for (const behaviour of ["succeed", ...TROUBLE] as const) {
+            if (await behave(behaviour)) assertTellsNone(secrets, await call());
+          }
+        },
+
+        "what one outcome remembers, the next delivery is given": async ({ [verb]: call }) => {
+          let state: Json = null;
+          for (let attempt = 1; attempt <= 3; attempt += 1) {
+            const { outcome }: Flown = await call({ state });
+            assertDelivered(outcome);
+            state = outcome.state ?? state;
+          }
+        },
+
+        "what another version remembered does no harm": async ({ [verb]: call }) => {
+          for (const state of ["old", 7, false, [], { unknown: { deep: [null] } }]) {
+            assertOutcome((await call({ state })).outcome);
+          }
+        },
+      },
+      needs,
+    ),
+
+    ...laws(
+      verb,
+      {
+        "a destination that asks to wait throttles, for so long, at a gate that exists": async ({
+          behave,
+          [verb]: call,
+          gates,
+        }) => {
+          await behave("throttle");
+          const { outcome } = await call();
+          assert.ok(outcome.type === "throttled", `it is ${inspect(outcome)}`);
+          const { retryAfterMs, gate = null } = outcome;
+          assert.ok(Number.isFinite(retryAfterMs) && retryAfterMs >= 0, `wait ${retryAfterMs} ms`);
+          const names = (await gates()).map(({ name }) => name);
+          assert.ok(gate === null || names.includes(gate), `"${gate}" is none of: ${names.join()}`);
+        },
+      },
+      [...needs, "throttle"],
+    ),
+
+    ...laws(
+      verb,
+      {
+        "it ends soon after its signal aborts": async ({ behave, [verb]: call, received }) => {
+          await behave("hang");
+          const before = received().length;
+          const abort = new AbortController();
+          const ended = call({ signal: abort.signal });
+          await waitFor(() => received().length > before, "the destination received nothing");
+          abort.abort();
+          await endsSoon(ended);
+        },
+
+        "it ends soon if its signal has aborted already": async ({ behave, [verb]: call }) => {
+          await behave("hang");
+          await endsSoon(call({ signal: AbortSignal.abort() }));
+        },
+      },
+      [...needs, "hang"],
+    ),
+  ];
+}
+
+type Need = keyof Destination | "batch";
 
 function laws(
   verb: string,
   sentences: { readonly [name: string]: Law<Course> },
-  needs: readonly (keyof Destination)[] = [],
+  needs: readonly Need[] = [],
 ): readonly HandlerCase[] {
   return cases<HandlerHarness, Course>(verb, needs, play, sentences);
 }
@@ -275,7 +343,12 @@ async function play(
   law: Law<Course>,
 ): Promise<string | null> {
   const { destination } = harness;
-  const missing = needs.find((need) => destination[need as keyof Destination] === undefined);
+  if (needs.includes("batch") && harness.handler.batch === undefined) {
+    return "the handler has no `batch`";
+  }
+  const missing = needs.find(
+    (need) => need !== "batch" && destination[need as keyof Destination] === undefined,
+  );
   if (missing !== undefined) return `the harness's destination cannot \`${missing}\``;
   await destination.succeed();
   try {

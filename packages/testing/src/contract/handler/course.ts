@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import type { DeliverContext, Gate, Json, Logger, Outcome, Verification } from "@posthorn/core";
+import type {
+  BatchContext,
+  DeliverContext,
+  DeliverItem,
+  Gate,
+  Json,
+  Logger,
+  Outcome,
+  Verification,
+} from "@posthorn/core";
 import type { Destination, HandlerHarness } from "../handler.ts";
 import { newId } from "../storage/stage.ts";
 
@@ -13,10 +22,14 @@ export interface Course extends Pick<HandlerHarness, "handler" | "configuration"
   gates(): Promise<readonly Gate[]>;
   verify(): Promise<Verification | null>;
   deliver(given?: Partial<DeliverContext>): Promise<Flown>;
+  /** Delivers several events at once; by default, as many as the handler takes. */
+  batch(given?: Partial<BatchContext>): Promise<Flown>;
+  /** How many events that is; 0 if it takes no more than one. */
+  readonly most: number;
 }
 
-/** How one delivery ended. */
-interface Flown {
+/** How one call ended. */
+export interface Flown {
   readonly outcome: Outcome;
   /** Everything that the handler logged meanwhile. */
   readonly log: readonly unknown[];
@@ -52,13 +65,33 @@ export function courseOf(harness: HandlerHarness): Course {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       return (await handler.verify?.(await parsed(), { signal, logger: loggerTo([]) })) ?? null;
     },
-    deliver: async (given) => {
-      const log: unknown[] = [];
-      const context = { ...aFlight(), configuration: await parsed(), logger: loggerTo(log) };
-      return { outcome: await handler.deliver({ ...context, ...given }), log };
-    },
+    most: handler.batch?.max ?? 0,
+    deliver: (given) =>
+      flown(async (logger) =>
+        handler.deliver({ ...aFlight(), configuration: await parsed(), logger, ...given }),
+      ),
+    batch: (given) =>
+      flown(async (logger) => {
+        if (handler.batch === undefined) return assert.fail("the handler has no `batch`");
+        const { event: _event, delivery: _delivery, ...common } = aFlight();
+        const items = itemsOf(handler.batch.max);
+        const configuration = await parsed();
+        return handler.batch.deliver({ ...common, items, configuration, logger, ...given });
+      }),
   };
 }
+
+async function flown(call: (logger: Logger) => Promise<Outcome>): Promise<Flown> {
+  const log: unknown[] = [];
+  return { outcome: await call(loggerTo(log)), log };
+}
+
+/** So many deliveries of different events. */
+export const itemsOf = (count: number): readonly DeliverItem[] =>
+  Array.from({ length: count }, (_, nr) => {
+    const { event, delivery } = aFlight({ data: { id: `t-${nr}`, name: `Thing ${nr}` } });
+    return { event, delivery };
+  });
 
 /** What a handler is given for one delivery, but for what only the harness knows. */
 export function aFlight(
