@@ -173,7 +173,9 @@ describe("what waits behind a rate limit", () => {
     await publish(3);
     await bus.drain();
     for (const { id } of await deliveries()) {
-      expect(await log(id)).toMatchObject([{ outcome: "delivered", details: { lines: 3 } }]);
+      expect(await log(id)).toMatchObject([
+        { outcome: "delivered", details: { lines: 3 }, together: 3 },
+      ]);
     }
     expect(told("delivery.delivered")).toBe(3);
   });
@@ -209,8 +211,8 @@ describe("a call for several that is refused", () => {
     for (const { id, status, attempts } of await deliveries()) {
       expect([status, attempts]).toEqual(["delivered", 2]);
       expect(await log(id)).toMatchObject([
-        { outcome: "rejected", reason: "too long", counted: true },
-        { outcome: "delivered" },
+        { outcome: "rejected", reason: "too long", counted: true, together: 4 },
+        { outcome: "delivered", together: 1 },
       ]);
     }
   });

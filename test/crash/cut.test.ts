@@ -216,6 +216,7 @@ const settle = (storage: Storage, claims: readonly Claim[]): Promise<readonly Se
           reason: null,
           remedy: null,
           details: null,
+          together: 1,
         },
       }),
     ),

@@ -27,6 +27,7 @@ const attempt = (change: Partial<Attempt> = {}): Attempt => ({
   reason: null,
   remedy: null,
   details: null,
+  together: 1,
   ...change,
 });
 

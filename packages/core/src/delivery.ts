@@ -72,6 +72,8 @@ export interface Attempt {
   readonly remedy: string | null;
   /** What the handler wants remembered: a status code, a request id. Never a secret. */
   readonly details: Json;
+  /** How many deliveries went in its call; 1 if it went alone. */
+  readonly together: number;
 }
 
 /** A delivery on its way, named by the token of this one flight. */

@@ -43,8 +43,6 @@ interface Item {
   readonly landing: Attempted;
   readonly settlement: Settlement;
   readonly random: number;
-  /** How many went in its call. */
-  readonly together: number;
   /** It tells gates and subscription of its call: the first does, and the others change only themselves. */
   readonly tells: boolean;
 }
@@ -134,10 +132,11 @@ export function createSettle(options: {
         reason: outcome.type === "delivered" ? null : outcome.reason,
         remedy: outcome.remedy ?? null,
         details: outcome.details ?? null,
+        together: call.length,
       },
     };
     const random = system.random();
-    return { claim, landing, settlement, random, together: call.length, tells };
+    return { claim, landing, settlement, random, tells };
   }
 
   return async (call, landing) => {
@@ -234,7 +233,8 @@ function consequencesOf(
   { policy, autoDisable, newId }: Rules,
   now: number,
 ): Consequences {
-  const { claim, landing, random, together, tells } = item;
+  const { claim, landing, random, tells, settlement } = item;
+  const { together } = settlement.attempt;
   const { outcome, interrupted } = landing;
   const { delivery, order, subscription: current } = state;
   const decision = interrupted ? null : decide(outcome, delivery, policy, now, random, together);
@@ -246,7 +246,7 @@ function consequencesOf(
   const gates = states.length > 0 && { gates: states };
   const counted = decision?.counted ?? false;
   const decided = decision?.next ?? afterLapse(delivery, stopped(outcome, policy), now);
-  if (item.settlement.plain) {
+  if (settlement.plain) {
     return { change: { next: decided, counted }, moves, warning: null };
   }
   if (current === null) {

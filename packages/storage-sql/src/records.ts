@@ -162,6 +162,7 @@ export const ATTEMPT_COLUMNS: Columns = {
   reason: "text",
   remedy: "text",
   details: "text",
+  together: "int",
 };
 
 export const attemptRow = (attempt: Attempt): SentRow => ({
@@ -175,6 +176,7 @@ export const attemptRow = (attempt: Attempt): SentRow => ({
   reason: wordsOrNull(attempt.reason),
   remedy: wordsOrNull(attempt.remedy),
   details: JSON.stringify(attempt.details),
+  together: attempt.together > 1 ? attempt.together : null,
 });
 
 export const toAttempt = (row: Row): Attempt => ({
@@ -188,6 +190,7 @@ export const toAttempt = (row: Row): Attempt => ({
   reason: textOrNull(row["reason"]),
   remedy: textOrNull(row["remedy"]),
   details: json(row["details"]),
+  together: intOrNull(row["together"]) ?? 1,
 });
 
 export const toGate = (row: Row): GateState => {

@@ -101,6 +101,7 @@ export const settlementOf = (claim: Claim, plain: boolean): Settlement => ({
     reason: plain ? null : "refused",
     remedy: null,
     details: null,
+    together: 1,
   },
 });
 

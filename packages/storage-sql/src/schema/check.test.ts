@@ -6,6 +6,9 @@ import { migrate } from "./migrate.ts";
 import type { Migration, Schema } from "./migration.ts";
 
 onEachDatabase("checking the tables", ({ dialect, schema, connection, connect, target }) => {
+  const known = schema.migrations.map(({ version }) => version);
+  const newest = known.length;
+
   it("says what to do if there are none", async () => {
     const to = target({ scope: "nobody_" });
     await expect(checkSchema(to)).rejects.toMatchObject({
@@ -19,7 +22,7 @@ onEachDatabase("checking the tables", ({ dialect, schema, connection, connect, t
     await migrate(to);
     await expect(checkSchema({ ...to, schema: additive(schema, dialect) })).rejects.toMatchObject({
       code: "schema_mismatch",
-      message: `Posthorn's tables ${to.naming.place} are at version 1, and this code needs 2. Run \`await storage.migrate()\`, or apply the SQL of \`storage.migrate({ print: true })\`.`,
+      message: `Posthorn's tables ${to.naming.place} are at version ${newest}, and this code needs ${newest + 1}. Run \`await storage.migrate()\`, or apply the SQL of \`storage.migrate({ print: true })\`.`,
     });
   });
 
@@ -28,13 +31,13 @@ onEachDatabase("checking the tables", ({ dialect, schema, connection, connect, t
     const second = additive(schema, dialect);
     const third = breaking(second);
     await expect(migrate({ ...to, schema: third })).resolves.toMatchObject({
-      versions: [1, 2, 3],
+      versions: [...known, newest + 1, newest + 2],
     });
     await expect(checkSchema({ ...to, schema: third })).resolves.toBeUndefined();
     for (const older of [schema, second]) {
       await expect(checkSchema({ ...to, schema: older })).rejects.toMatchObject({
         code: "schema_mismatch",
-        message: `Posthorn's tables ${to.naming.place} are at version 3, which needs code that knows version 3 or a later one; this code knows ${older.migrations.length}. Upgrade @posthorn/storage-sql in this process.`,
+        message: `Posthorn's tables ${to.naming.place} are at version ${newest + 2}, which needs code that knows version ${newest + 2} or a later one; this code knows ${older.migrations.length}. Upgrade @posthorn/storage-sql in this process.`,
       });
       for (const print of [true, false]) {
         await expect(migrate({ ...to, schema: older }, { print })).rejects.toThrow(
@@ -81,7 +84,7 @@ onEachDatabase("checking the tables", ({ dialect, schema, connection, connect, t
 
       await migrate(old);
       await byOldCode("1");
-      await expect(migrate(current)).resolves.toMatchObject({ versions: [2] });
+      await expect(migrate(current)).resolves.toMatchObject({ versions: [newest + 1] });
       await byOldCode("2");
       await byNewCode("3");
       await expect(checkSchema(old)).resolves.toBeUndefined();
@@ -98,7 +101,7 @@ onEachDatabase("checking the tables", ({ dialect, schema, connection, connect, t
 function additive(schema: Schema, dialect: DialectName): Schema {
   const ifNeeded = dialect === "mysql" ? "if not exists " : "";
   const second: Migration = {
-    version: 2,
+    version: schema.migrations.length + 1,
     name: "a note",
     compatible: 1,
     statements: ({ table }) => [`alter table ${table("gates")} add column ${ifNeeded}note text`],
@@ -107,10 +110,10 @@ function additive(schema: Schema, dialect: DialectName): Schema {
 }
 
 /** An invented version that older code cannot live with. */
-const breaking = (schema: Schema): Schema => ({
+const breaking = (schema: Schema, version = schema.migrations.length + 1): Schema => ({
   ...schema,
   migrations: [
     ...schema.migrations,
-    { version: 3, name: "a break", compatible: 3, statements: () => [] },
+    { version, name: "a break", compatible: version, statements: () => [] },
   ],
 });

@@ -1,4 +1,5 @@
 import { PosthornError } from "@posthorn/core";
+import type { TableName } from "../dialect.ts";
 import { rowsOf } from "../script.ts";
 import type { Migration, Schema } from "./migration.ts";
 import { type Naming, tableNames } from "./naming.ts";
@@ -194,8 +195,31 @@ const first: Migration = {
   ],
 };
 
+const second: Migration = {
+  version: 2,
+  name: "attempts that several deliveries made together",
+  compatible: 1,
+  statements: (naming) => addColumn(naming, "attempts", "together integer"),
+};
+
+/** MySQL, unlike MariaDB, has no word for "if it is not there". */
+const addColumn = (
+  { bare, table }: Naming,
+  name: TableName,
+  definition: string,
+): readonly string[] => {
+  const [column] = definition.split(" ");
+  const isThere = `exists (select 1 from information_schema.columns where table_schema = database() and table_name = '${bare(name)}' and column_name = '${column}')`;
+  return [
+    `set @posthorn = if(${isThere}, 'do 0', 'alter table ${table(name)} add column ${definition}')`,
+    "prepare posthorn from @posthorn",
+    "execute posthorn",
+    "deallocate prepare posthorn",
+  ];
+};
+
 export const mysqlSchema: Schema = {
-  migrations: [first],
+  migrations: [first, second],
   isTransactional: false,
   now: "timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000",
   *lock({ scope, place }) {

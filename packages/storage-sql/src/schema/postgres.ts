@@ -198,8 +198,15 @@ end $$`,
   ],
 };
 
+const second: Migration = {
+  version: 2,
+  name: "attempts that several deliveries made together",
+  compatible: 1,
+  statements: ({ table }) => [`alter table ${table("attempts")} add column together integer`],
+};
+
 export const postgresSchema: Schema = {
-  migrations: [first],
+  migrations: [first, second],
   isTransactional: true,
   now: "(extract(epoch from clock_timestamp()) * 1000)::bigint",
   *lock({ scope }) {

@@ -176,8 +176,15 @@ const first: Migration = {
   ],
 };
 
+const second: Migration = {
+  version: 2,
+  name: "attempts that several deliveries made together",
+  compatible: 1,
+  statements: ({ table }) => [`alter table ${table("attempts")} add column together integer`],
+};
+
 export const sqliteSchema: Schema = {
-  migrations: [first],
+  migrations: [first, second],
   isTransactional: true,
   now: "cast(round((julianday('now') - 2440587.5) * 86400000) as integer)",
   // The transaction is immediate: it is the lock.

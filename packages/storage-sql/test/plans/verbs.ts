@@ -344,6 +344,7 @@ const plain = ({ deliveryId, subscriptionId, token }: Claim): Settlement => ({
     reason: null,
     remedy: null,
     details: null,
+    together: 1,
   },
 });
 

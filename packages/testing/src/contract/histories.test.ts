@@ -296,7 +296,7 @@ function spendsOnRelease(sound: Memory): Memory {
         flights.map((flight) => ({
           ...flight,
           plain: false,
-          attempt: { ...flight, ...attempt, remedy: null, details: null },
+          attempt: { ...flight, ...attempt, remedy: null, details: null, together: 1 },
         })),
         (_, { delivery }) => ({
           next: { status: "waiting", dueAt, attempts: delivery.attempts + 1 },

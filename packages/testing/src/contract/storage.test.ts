@@ -481,7 +481,7 @@ const flaws: readonly Flaw[] = [
           flights.map((flight) => ({
             ...flight,
             plain: false,
-            attempt: { ...flight, ...attempt, remedy: null, details: null },
+            attempt: { ...flight, ...attempt, remedy: null, details: null, together: 1 },
           })),
           (_, { delivery }) => ({
             next: { status: "waiting", dueAt, attempts: delivery.attempts + 1 },

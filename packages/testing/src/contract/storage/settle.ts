@@ -62,6 +62,7 @@ export const settleCases: readonly StorageCase[] = [
         reason: "zu schnell \u{1f422}",
         remedy: "Wait.",
         details: { status: 429, ids: ["a", null, 1.5], deep: { ok: true } },
+        together: 3,
       };
       await settle(flight, { ...waiting(NOW + MINUTE), counted: false }, attempt);
       assert.deepEqual(await attempts(flight.deliveryId), [attempt]);

@@ -240,6 +240,7 @@ export const settlementOf = (claim: Claim, attempt: Partial<Attempt> = {}): Sett
       reason: "refused",
       remedy: null,
       details: null,
+      together: 1,
       ...given,
     },
   };

@@ -110,6 +110,7 @@ function settlementOf(
       reason: isDelivered ? null : `${outcome}: it's "so" ?`,
       remedy: outcome === "gone" ? "Choose another channel." : null,
       details: isDelivered ? null : { status: 503, ids: ["ü", null, 1.5] },
+      together: outcome === "rejected" ? 7 : 1,
     },
   };
 }
