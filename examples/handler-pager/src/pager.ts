@@ -1,4 +1,5 @@
 import {
+  type DeliverItem,
   defineHandler,
   delivered,
   failed,
@@ -20,18 +21,32 @@ export function pager({ baseUrl = "https://hooks.pager.example/" } = {}) {
     secrets: ["hook"],
     gates: ({ hook }) => [{ name: "hook", key: hook, limit: 5, perMs: 2_000, burst: 5 }],
 
-    deliver: ({ event, configuration, signal }) => {
-      const text = [...`${event.type}: ${event.payload}`].slice(0, 1_000).join("");
-      return fetch(configuration.hook, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ text, dedup_key: event.id }),
-        redirect: "manual",
-        signal,
-      }).then(outcomeOf, unanswered);
+    deliver: ({ configuration, signal, ...item }) => page(configuration.hook, [item], signal),
+    batch: {
+      max: 10,
+      deliver: ({ configuration, signal, items }) => page(configuration.hook, items, signal),
     },
   });
 }
+
+/** One page, with a line for each event. Pager takes 1,000 characters. */
+function page(hook: string, items: readonly DeliverItem[], signal: AbortSignal): Promise<Outcome> {
+  const most = Math.floor(1_000 / items.length) - 1;
+  const lines = items.map(({ event }) => shortened(`${event.type}: ${event.payload}`, most));
+  return fetch(hook, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ text: lines.join("\n"), dedup_key: keyOf(items) }),
+    redirect: "manual",
+    signal,
+  }).then(outcomeOf, unanswered);
+}
+
+const shortened = (text: string, most: number): string => [...text].slice(0, most).join("");
+
+/** The same for the same events: Pager drops what it has already. */
+const keyOf = (items: readonly DeliverItem[]): string =>
+  items.map(({ event }) => event.id).join(" ");
 
 async function outcomeOf({ status, ok, headers, body }: Response): Promise<Outcome> {
   await body?.cancel();

@@ -4,6 +4,7 @@ import { describe, expectTypeOf, it } from "vitest";
 import { z } from "zod";
 import {
   type DeliverContext,
+  type DeliverItem,
   defineHandler,
   delivered,
   failed,
@@ -46,6 +47,26 @@ describe("a handler", () => {
         { channel: string; token: string; retries: number }
       >
     >();
+  });
+
+  it("gives a call for several the configuration and the items", () => {
+    defineHandler({
+      type: "digest",
+      configuration: v.strictObject({ channel: v.string() }),
+      deliver,
+      batch: {
+        max: 20,
+        deliver: async ({ configuration, items, state, ...context }) => {
+          expectTypeOf(configuration).toEqualTypeOf<{ channel: string }>();
+          expectTypeOf(items).toEqualTypeOf<readonly DeliverItem[]>();
+          expectTypeOf(context).not.toHaveProperty("event");
+          expectTypeOf(context).not.toHaveProperty("delivery");
+          return delivered({ state });
+        },
+      },
+    });
+    // @ts-expect-error -- without a most
+    defineHandler({ type: "a", configuration: v.string(), deliver, batch: { deliver } });
   });
 
   it("takes schemas of any kind", () => {

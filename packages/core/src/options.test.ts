@@ -27,6 +27,7 @@ const resolve = (more: object = {}) =>
     typeof slack
   >);
 const handlers = (more: object) => ({ handlers: [{ ...slack, ...more }] });
+const batchOf = (max: number) => handlers({ batch: { max, deliver: async () => delivered() } });
 const retry = (more: object) => ({ retry: { ...standardRetry, ...more } });
 
 describe("options", () => {
@@ -179,6 +180,11 @@ describe("an option that is wrong is refused, by its name, its value and what it
     [handlers({ configuration: {} }), /^handlers\[0\]\.configuration .* must be a Standard Schema/],
     [handlers({ secrets: "token" }), /^handlers\[0\]\.secrets .* must be an array/],
     [handlers({ gates: [] }), /^handlers\[0\]\.gates .* must be a function/],
+    [handlers({ batch: { max: 2 } }), /^handlers\[0\]\.batch\.deliver .* must be a function/],
+    [handlers({ batch: null }), /^handlers\[0\]\.batch\.deliver .* must be a function/],
+    [batchOf(1), /^handlers\[0\]\.batch\.max is 1\. It must be an integer from 2 to 100\./],
+    [batchOf(2.5), /^handlers\[0\]\.batch\.max is 2\.5\./],
+    [batchOf(101), /^handlers\[0\]\.batch\.max is 101\./],
     [{ handlers: [slack, slack] }, /^handlers\[1\] has the type "slack", which an earlier/],
     [{ handlers: undefined }, /^handlers must be an array/],
     [{ handlers: slack }, /^handlers must be an array/],

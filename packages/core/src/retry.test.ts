@@ -229,6 +229,45 @@ describe("an outcome that ends the delivery", () => {
     expect(decision.standing).toEqual(standing);
   });
 
+  it("rejected in one call with others is tried once more at once, and goes alone then", () => {
+    const refused = rejected("too large", { remedy: "Send less." });
+    const { next, counted, standing, disable } = decide(refused, fresh, exact, T, 0, 20);
+    expect(next).toEqual({
+      status: "waiting",
+      dueAt: T,
+      attempts: 1,
+      reason: "refused in one call with 19 others: too large",
+    });
+    expect([counted, disable]).toEqual([true, null]);
+    expect(standing).toEqual({ status: "warning", detail: "too large. Send less." });
+    expect(decide(refused, fresh, exact, T, 0, 2).next).toMatchObject({
+      reason: "refused in one call with 1 other: too large",
+    });
+    const once = { ...exact, delaysMs: [] };
+    expect(decide(refused, fresh, once, T, 0, 2).next.status).toBe("waiting");
+    const old = { ...fresh, createdAt: T - exact.maxAgeMs - 1 };
+    expect(decide(refused, old, exact, T, 0, 2).next).toMatchObject({
+      status: "dead",
+      reason: "expired: refused in one call with 1 other: too large",
+    });
+  });
+
+  it("anything else means for one of several what it means for one alone", () => {
+    fc.assert(
+      fc.property(
+        outcome,
+        fc.integer({ min: 2, max: 100 }),
+        chance,
+        (outcome, together, random) => {
+          fc.pre(outcome.type !== "rejected");
+          expect(decide(outcome, fresh, exact, T, random, together)).toEqual(
+            decide(outcome, fresh, exact, T, random),
+          );
+        },
+      ),
+    );
+  });
+
   it("rejected is dead at once, and only a warning about the destination", () => {
     const decision = decide(rejected("too large"), fresh, exact, T, 0);
     expect(decision.next).toEqual({ status: "dead", reason: "too large", attempts: 1 });
