@@ -20,7 +20,7 @@ export const mayGoTogether = (delivery: Pick<Delivery, "attempts" | "lapses">): 
 export function inCalls<Due>(
   due: readonly Due[],
   { calls, max, salt }: { readonly calls: number; readonly max: number; readonly salt: string },
-  deliveryOf: (due: Due) => Delivery,
+  deliveryOf: (due: Due) => Pick<Delivery, "attempts" | "throttles" | "lapses">,
 ): readonly (readonly Due[])[] {
   const order = firstsBesideRetries(due, deliveryOf, salt);
   const openers = order.slice(0, calls);

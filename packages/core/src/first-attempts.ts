@@ -1,8 +1,10 @@
 import type { Delivery } from "./delivery.ts";
 
 /** Has it been tried before? A lapse is no try. */
-export const isRetry = ({ attempts, throttles }: Delivery): boolean =>
-  attempts > 0 || throttles > 0;
+export const isRetry = ({
+  attempts,
+  throttles,
+}: Pick<Delivery, "attempts" | "throttles">): boolean => attempts > 0 || throttles > 0;
 
 /** Of ten places, those that a retry may have while first attempts are due. */
 const RETRY_PLACES: readonly number[] = [0, 3, 6];
@@ -18,7 +20,7 @@ const PLACES = 10;
  */
 export function firstsBesideRetries<Due>(
   due: readonly Due[],
-  deliveryOf: (due: Due) => Delivery,
+  deliveryOf: (due: Due) => Pick<Delivery, "attempts" | "throttles">,
   salt: string,
 ): readonly Due[] {
   const places = due.map((item, place) => ({ item, place }));
