@@ -2,6 +2,7 @@ import {
   type AutoDisable,
   createEventBus,
   type DeliverItem,
+  type DeliveryOrder,
   defineHandler,
   delivered,
   failed,
@@ -65,8 +66,10 @@ async function setup({
   reply,
   burst,
   autoDisable,
+  order,
 }: {
   readonly reply?: Reply;
+  readonly order?: DeliveryOrder;
   readonly burst?: number;
   readonly autoDisable?: AutoDisable;
 } = {}) {
@@ -75,7 +78,7 @@ async function setup({
   const bus = createTestBus({ catalog, handlers: [handler], autoDisable });
   clock.now = bus.system.now;
   const startedAt = bus.system.now();
-  const { id } = await subscribe(bus);
+  const { id } = await subscribe(bus, order);
   const told: string[] = [];
   bus.lifecycle.on("*", (name) => told.push(name));
   return {
@@ -92,23 +95,28 @@ async function setup({
   };
 }
 
-const subscribe = (bus: {
-  readonly subscriptions: {
-    create(input: {
-      readonly organization: string;
-      readonly name: string;
-      readonly eventTypes: ["*"];
-      readonly type: "digest";
-      readonly configuration: { readonly to: string };
-    }): Promise<{ readonly id: string }>;
-  };
-}): Promise<{ readonly id: string }> =>
+const subscribe = (
+  bus: {
+    readonly subscriptions: {
+      create(input: {
+        readonly organization: string;
+        readonly name: string;
+        readonly eventTypes: ["*"];
+        readonly type: "digest";
+        readonly configuration: { readonly to: string };
+        readonly order: DeliveryOrder;
+      }): Promise<{ readonly id: string }>;
+    };
+  },
+  order: DeliveryOrder = "none",
+): Promise<{ readonly id: string }> =>
   bus.subscriptions.create({
     ...acme,
     name: "Digest",
     eventTypes: ["*"],
     type: "digest",
     configuration: { to: "a" },
+    order,
   });
 
 async function publish(
@@ -116,14 +124,18 @@ async function publish(
     publish(
       type: "project_created",
       data: { readonly name: string },
-      options: typeof acme,
+      options: typeof acme & { readonly orderingKey: string },
     ): Promise<unknown>;
   },
   count: number,
   name = "web",
 ): Promise<void> {
   for (let event = 0; event < count; event += 1) {
-    await bus.publish("project_created", { name: `${name}-${event}` }, acme);
+    await bus.publish(
+      "project_created",
+      { name: `${name}-${event}` },
+      { ...acme, orderingKey: `${event}` },
+    );
   }
 }
 
@@ -304,6 +316,22 @@ describe("what an outcome means for several", () => {
       disabledReason: "no such channel",
     });
     expect((await deliveries()).map(({ status }) => status)).toEqual(Array(5).fill("dead"));
+    expect(told("subscription.disabled")).toBe(1);
+  });
+
+  it("is the same where an order keeps each from being skipped", async () => {
+    const { bus, publish, deliveries, told, subscription, sizes } = await setup({
+      reply: () => gone("no such channel"),
+      order: "stop_at_dead",
+    });
+    await publish(5);
+    await bus.drain();
+    expect(sizes()).toEqual([5]);
+    expect(await subscription()).toMatchObject({
+      enabled: false,
+      disabledReason: "no such channel",
+    });
+    expect((await deliveries()).map(({ status }) => status)).toEqual(Array(5).fill("pending"));
     expect(told("subscription.disabled")).toBe(1);
   });
 

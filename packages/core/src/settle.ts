@@ -43,7 +43,7 @@ interface Item {
   readonly landing: Attempted;
   readonly settlement: Settlement;
   readonly random: number;
-  /** It tells gates and subscription of its call: the first does, and the others change only themselves. */
+  /** It tells gates and subscription of its call: the first does, the others change only themselves. */
   readonly tells: boolean;
 }
 
@@ -262,7 +262,8 @@ function consequencesOf(
   const failures = told === null ? null : failuresAfter(outcome, current, autoDisable, now);
   const findings: SubscriptionFindings = {
     ...failures?.findings,
-    ...(disabledReason !== undefined && { disabledReason, failing: null }),
+    ...(disabledReason !== undefined &&
+      (tells || current.enabled) && { disabledReason, failing: null }),
     ...(told !== null && findingsOf(item, told, now)),
   };
   const warning = failures?.warning ?? null;
