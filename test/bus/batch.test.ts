@@ -391,10 +391,10 @@ describe("a call for several that does not end", () => {
     await publish(bus, 5);
     for (let crashes = 0; crashes < 2; crashes += 1) {
       const doomed = digests(system.now, () => new Promise(() => {}));
-      const process = mortal(storage, system);
+      const { kill, ...process } = mortal(storage, system);
       void createEventBus({ catalog, handlers: [doomed.handler], ...process }).drain();
       await settle();
-      process.kill();
+      kill();
       expect(doomed.calls.map(({ names }) => names.length)).toEqual([5]);
       system.moveTo(system.now() + MINUTE);
     }
