@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises";
 import { createEventBus, type Storage } from "@posthorn/core";
+import type { Site } from "../ground/ground.ts";
+import { grounds, type StorageName } from "../ground/grounds.ts";
 import { chance } from "./chance.ts";
 import { playDeck } from "./deck.ts";
 import type { Evidence, Subscribed } from "./evidence.ts";
 import { gather } from "./gather.ts";
-import type { Site } from "./ground/ground.ts";
-import { grounds, type StorageName } from "./grounds.ts";
 import type { Bug } from "./life.ts";
 import { catalog, handlers, ORGANIZATIONS } from "./orders.ts";
 import { type Stage, setStage } from "./stage.ts";

@@ -1,8 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import type { ChildProcess } from "node:child_process";
+import { hearFrom, start } from "../processes/start.ts";
 import type { Blow } from "./life.ts";
 
 /** A process that is started again when it is killed, until it has finished. */
@@ -22,33 +19,9 @@ export interface Child {
   end(): void;
 }
 
-/** Starts a script of this folder on Posthorn's sources; its standard error goes to a log. */
-export function start(script: string, args: readonly string[], folder: string): ChildProcess {
-  const log = openSync(join(folder, "children.log"), "a");
-  const path = join(import.meta.dirname, script);
-  const child = spawn(process.execPath, ["--conditions=@posthorn/source", path, ...args], {
-    stdio: ["pipe", "pipe", log],
-  });
-  closeSync(log);
-  child.stdin?.on("error", () => {});
-  return child;
-}
-
-export function hearFrom(child: ChildProcess, listener: (line: string) => void): void {
-  createInterface(child.stdout as NodeJS.ReadableStream).on("line", listener);
-}
-
-/** The first line that a script says; a script that ends before is a mistake. */
-export const firstLine = (child: ChildProcess): Promise<string> =>
-  Promise.race([
-    new Promise<string>((resolve) => hearFrom(child, resolve)),
-    once(child, "exit").then(() => {
-      throw new Error(`${child.spawnargs[2]} ended at once; its log says why.`);
-    }),
-  ]);
-
 export function keepAlive(options: {
   readonly slot: string;
+  /** Its path. */
   readonly script: string;
   readonly folder: string;
   /** The argument of the process of this name. */

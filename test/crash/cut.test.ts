@@ -13,9 +13,9 @@ import {
 } from "@posthorn/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startProxy, type TcpProxy } from "../../packages/storage-sql/test/proxy.ts";
+import type { OpenStorage } from "../ground/ground.ts";
+import { grounds } from "../ground/grounds.ts";
 import { type FreshDatabase, freshDatabase, mariadbServer, postgresServer } from "../servers.ts";
-import type { OpenStorage } from "./ground/ground.ts";
-import { grounds } from "./grounds.ts";
 import { catalog, handlers } from "./orders.ts";
 
 const organization = "acme";

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
+import type { Site } from "../ground/ground.ts";
 import type { Chance } from "./chance.ts";
 import type { Child } from "./child.ts";
-import type { Site } from "./ground/ground.ts";
 import { points } from "./life.ts";
 import { LEASE_MS } from "./orders.ts";
 import type { Stage } from "./stage.ts";

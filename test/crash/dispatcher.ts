@@ -1,6 +1,7 @@
 import { createEventBus, type Storage } from "@posthorn/core";
-import { grounds } from "./grounds.ts";
-import { announce, type Blow, hear, part, strike } from "./life.ts";
+import { grounds } from "../ground/grounds.ts";
+import { announce, hear } from "../processes/speak.ts";
+import { type Blow, part, strike } from "./life.ts";
 import { catalog, handlers, LEASE_MS, TIMEOUT_MS } from "./orders.ts";
 
 // dispatcher.ts PART: delivers until it is told to finish. The parent may tell it to be struck in a

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { MAX_LAPSES, type Storage } from "@posthorn/core";
+import type { Ground, Site } from "../ground/ground.ts";
+import { read } from "../processes/read.ts";
 import type { Arrival, Evidence, Order, Remembered, Subscribed } from "./evidence.ts";
-import type { Ground, Site } from "./ground/ground.ts";
 import { ORGANIZATIONS, retry } from "./orders.ts";
 import type { Stage } from "./stage.ts";
 
@@ -61,14 +60,4 @@ async function remembered({ history }: Storage): Promise<readonly Remembered[]> 
     }
   }
   return deliveries;
-}
-
-/** A file of JSON, one value in each line; a last line that was cut off is not one. */
-export function read<Value>(folder: string, name: string): readonly Value[] {
-  const path = join(folder, name);
-  if (!existsSync(path)) return [];
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line));
 }

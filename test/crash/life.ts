@@ -1,7 +1,6 @@
-import { writeSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
-import type { StorageName } from "./grounds.ts";
+import type { StorageName } from "../ground/grounds.ts";
+import { announce } from "../processes/speak.ts";
 
 /** What a child process is told at its start: the only argument, as JSON. */
 export interface Part {
@@ -42,18 +41,6 @@ export const part = (): Part => JSON.parse(process.argv[2] ?? "");
 export function strike({ signal }: Blow): void {
   if (signal === "SIGSTOP") announce("stopped");
   process.kill(process.pid, signal);
-}
-
-/** Tells the parent, at once and for sure: writing to a pipe waits. */
-export function announce(line: string): void {
-  writeSync(1, `${line}\n`);
-}
-
-/** Hears what the parent says, line by line; ends with it. */
-export function hear(listener: (line: string) => void): void {
-  createInterface(process.stdin)
-    .on("line", listener)
-    .on("close", () => process.exit());
 }
 
 /** Prepares to kill this process so many microseconds from a call, whatever it does by then. */

@@ -1,5 +1,5 @@
 import { startProxy } from "../../packages/storage-sql/test/proxy.ts";
-import { announce, hear } from "./life.ts";
+import { announce, hear } from "../processes/speak.ts";
 
 // proxy.ts URL SLOT…: between each process and the database server. Says which URL each slot is to
 // use instead, then cuts connections where it is told to, and says when it has.

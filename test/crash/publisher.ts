@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { createEventBus } from "@posthorn/core";
 import type { SqlTransaction } from "@posthorn/storage-sql/transaction";
+import type { Host } from "../ground/ground.ts";
+import { grounds } from "../ground/grounds.ts";
+import { read } from "../processes/read.ts";
+import { announce, hear } from "../processes/speak.ts";
 import { chance } from "./chance.ts";
 import type { Order } from "./evidence.ts";
-import { read } from "./gather.ts";
-import type { Host } from "./ground/ground.ts";
-import { grounds } from "./grounds.ts";
-import { announce, type Blow, hear, killer, type Point, part, strike } from "./life.ts";
+import { type Blow, killer, type Point, part, strike } from "./life.ts";
 import { catalog, handlers, ORGANIZATIONS, TYPES } from "./orders.ts";
 
 // publisher.ts PART: a host that stores orders and publishes events about them, in one transaction,

@@ -4,8 +4,8 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
+import { announce, hear } from "../processes/speak.ts";
 import type { Arrival } from "./evidence.ts";
-import { announce, hear } from "./life.ts";
 
 // receiver.ts FOLDER: the witness. Writes every request down before it answers; some of the
 // answers are bad, and some are slow.

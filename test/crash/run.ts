@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { grounds, type StorageName } from "../ground/grounds.ts";
+import { playOn, type Result } from "../ground/play-on.ts";
 import { chaos } from "./chaos.ts";
-import { grounds, type StorageName } from "./grounds.ts";
 import { judge } from "./judge.ts";
 import { bugs } from "./life.ts";
 
@@ -48,33 +48,22 @@ console.log(`${results.passed} passed, ${results.failed} failed`);
 process.exit(results.failed === 0 ? 0 : 1);
 
 /** Plays on one storage; fails if a law was broken. */
-async function crash(storage: StorageName): Promise<keyof typeof results> {
+function crash(storage: StorageName): Promise<Result> {
   const began = Date.now();
-  const folder = mkdtempSync(join(tmpdir(), `posthorn-crash-${storage}-`));
-  const site = await grounds[storage].prepare(folder);
-  if (typeof site === "string") {
-    rmSync(folder, { recursive: true });
-    console.log(`Left out: ${storage} (${site}).`);
-    return process.env["POSTHORN_TEST_REQUIRE"] === undefined ? "left out" : "failed";
-  }
-  const abandon = (): void => void site.remove();
-  process.once("exit", abandon);
-  console.log(`${storage}: --kills ${kills} --seed ${seed}`);
-  try {
+  return playOn(storage, { name: "crash", keep: values.keep }, async ({ site, folder }) => {
+    console.log(`${storage}: --kills ${kills} --seed ${seed}`);
     const evidence = await chaos({ storage, site, folder, kills, seed, bug });
     const { broken, longestMs, ...figures } = judge(evidence);
     const seconds = Math.round((Date.now() - began) / 1_000);
     table[storage] = { ...figures, "longest recovery (ms)": longestMs, seconds };
-    if (broken.length === 0 && !values.keep) rmSync(folder, { recursive: true });
-    else writeFileSync(join(folder, "evidence.json"), JSON.stringify(evidence));
+    if (broken.length > 0 || values.keep) {
+      writeFileSync(join(folder, "evidence.json"), JSON.stringify(evidence));
+    }
     if (broken.length === 0) return "passed";
     console.log(
       `${storage}: ${broken.length} times a law was broken; evidence and logs in ${folder}`,
     );
     for (const law of broken.slice(0, 20)) console.log(`  ${law}`);
     return "failed";
-  } finally {
-    process.off("exit", abandon);
-    await site.remove();
-  }
+  });
 }

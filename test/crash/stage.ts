@@ -1,7 +1,9 @@
-import { type Child, firstLine, hearFrom, keepAlive, start } from "./child.ts";
+import { join } from "node:path";
+import type { Site } from "../ground/ground.ts";
+import type { StorageName } from "../ground/grounds.ts";
+import { firstLine, hearFrom, start } from "../processes/start.ts";
+import { type Child, keepAlive } from "./child.ts";
 import type { Fault } from "./evidence.ts";
-import type { Site } from "./ground/ground.ts";
-import type { StorageName } from "./grounds.ts";
 import type { Bug, Part } from "./life.ts";
 import type { Cut } from "./proxy.ts";
 
@@ -23,6 +25,8 @@ export interface Stage {
 
 const SLOTS = ["publisher", "dispatcher-a", "dispatcher-b", "dispatcher-c"];
 
+const at = (script: string): string => join(import.meta.dirname, script);
+
 export async function setStage(options: {
   readonly storage: StorageName;
   readonly site: Site;
@@ -38,9 +42,10 @@ export async function setStage(options: {
   const blame: Stage["blame"] = (kind, process, from = Date.now(), to = Date.now()) =>
     void faults.push({ kind, process, from, to });
 
-  const receiver = start("receiver.ts", [folder], folder);
+  const receiver = start(at("receiver.ts"), [folder], folder);
   const url = await firstLine(receiver);
-  const proxy = storage === "sqlite" ? null : start("proxy.ts", [site.database, ...SLOTS], folder);
+  const proxy =
+    storage === "sqlite" ? null : start(at("proxy.ts"), [site.database, ...SLOTS], folder);
   const urls: Partial<Record<string, string>> =
     proxy === null ? {} : JSON.parse(await firstLine(proxy));
   if (proxy !== null) hearFrom(proxy, (slot) => blame("cut", children.get(slot)?.name ?? null));
@@ -49,7 +54,7 @@ export async function setStage(options: {
     const child = keepAlive({
       slot,
       folder,
-      script: index === 0 ? "publisher.ts" : "dispatcher.ts",
+      script: at(index === 0 ? "publisher.ts" : "dispatcher.ts"),
       argument: (name, starts): Part => ({
         name,
         seed: seed + 1_000 * index + starts,

@@ -3,7 +3,7 @@ import { nodeSystem } from "@posthorn/core";
 import { postgresStorage } from "@posthorn/storage-sql/postgres";
 import { pgTransaction } from "@posthorn/storage-sql/transaction";
 import pg from "pg";
-import { ownPostgres } from "../../own-postgres.ts";
+import { ownPostgres } from "../own-postgres.ts";
 import type { Ground } from "./ground.ts";
 
 const DOWN_MS = 500;

@@ -2,7 +2,7 @@ import { nodeSystem } from "@posthorn/core";
 import { mysqlStorage } from "@posthorn/storage-sql/mysql";
 import { mysqlTransaction } from "@posthorn/storage-sql/transaction";
 import { createConnection, createPool } from "mysql2/promise";
-import { freshDatabase, MARIADB } from "../../servers.ts";
+import { freshDatabase, MARIADB } from "../servers.ts";
 import type { Ground } from "./ground.ts";
 
 export const mysql: Ground = {
