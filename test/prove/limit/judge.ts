@@ -109,7 +109,7 @@ function pausesOf({ hits, throttles, retryAfterMs }: LimitEvidence): readonly Pa
     if (status !== 429 || answered < over) continue;
     const due = answered + retryAfterMs;
     over = due;
-    const written = throttles.find(({ at }) => at >= answered)?.at ?? Number.POSITIVE_INFINITY;
+    const written = throttles.find(({ at }) => at >= answered)?.at ?? Number.NEGATIVE_INFINITY;
     const within = hits.filter(({ at }) => at > answered && at < due);
     const onTheirWay = within.filter(({ sent }) => sent <= answered);
     const taken = within.filter(({ sent }) => sent > answered && sent <= written + START_WITHIN_MS);
