@@ -24,6 +24,7 @@ const bus = createEventBus({
   storage: observed(withMistake(storage, part.bug)),
   handlers: [postHandler(part.receiver, part.name)],
   concurrency: part.concurrency,
+  perOrganization: part.perOrganization,
   pollMs: 200,
 });
 bus.lifecycle.on("delivery.throttled", () => {
@@ -52,8 +53,8 @@ const obey: { readonly [Do in Order["do"]]: (order: Extract<Order, { do: Do }>) 
     await Promise.all(published);
     answer({ done: "publish" });
   },
-  blast: ({ organization, types }) => {
-    blasting = blast(organization, types);
+  blast: (order) => {
+    blasting = blast(order);
   },
   "end the blast": async () => {
     blastIsOver = true;
@@ -71,13 +72,18 @@ hear((line) => {
 });
 answer({ done: "ready" });
 
-async function blast(organization: string, types: readonly string[]): Promise<number> {
+async function blast(order: Extract<Order, { do: "blast" }>): Promise<number> {
+  const { organization, types, perSecond } = order;
+  const from = clock();
   let count = 0;
   const publish = async (): Promise<void> => {
     while (!blastIsOver) {
-      count += 1;
+      const label = `blast ${count}`;
       const type = types[count % types.length] as string;
-      await bus.publish(type, { label: `blast ${count}`, published: clock() }, { organization });
+      const early = from + (count * 1_000) / perSecond - clock();
+      count += 1;
+      if (early > 0) await setTimeout(early);
+      await bus.publish(type, { label, published: clock() }, { organization });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, publish));

@@ -9,6 +9,8 @@ export interface Part {
   /** For what it writes down. */
   readonly folder: string;
   readonly concurrency: number;
+  /** How many of them may be of one organization. */
+  readonly perOrganization: number;
   /** A mistake to be played: the judge must find it. */
   readonly bug: Bug | null;
 }
@@ -28,8 +30,13 @@ export type Order =
   | { readonly do: "start" }
   /** Publishes one event after the other, whether or not earlier ones have been stored. */
   | { readonly do: "publish"; readonly events: readonly ToPublish[]; readonly everyMs: number }
-  /** Publishes as fast as it can, so many at once, until it is told to stop. */
-  | { readonly do: "blast"; readonly organization: string; readonly types: readonly string[] }
+  /** Publishes so many in a second, or as many as it can, until it is told to stop. */
+  | {
+      readonly do: "blast";
+      readonly organization: string;
+      readonly types: readonly string[];
+      readonly perSecond: number;
+    }
   | { readonly do: "end the blast" }
   /** Ends. */
   | { readonly do: "finish" };

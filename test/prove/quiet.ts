@@ -4,7 +4,7 @@ import { type Percentile, p99 } from "./percentile.ts";
 import type { Stage } from "./stage.ts";
 
 export const QUIET_PATH = "/quiet";
-const EVERY_MS = 10;
+const EVERY_MS = 20;
 
 /** Organizations that publish a little, one after the other, all the time. */
 export function quietOnes(count: number, organizationOf = (index: number) => `quiet-${index}`) {

@@ -13,7 +13,7 @@ import { full, type Sizes, small } from "./sizes.ts";
 // wrote down with a clock of its own.
 //
 // limit     8 processes and 4 lanes against one gate of 10 in a second; then a 429
-// fairness  one organization that publishes as fast as it can, beside 99 quiet ones
+// fairness  one organization that publishes more than can be delivered, beside 99 quiet ones
 // outage    a destination that is dead while very many deliveries wait for it, and returns
 // lanes     very many lanes that are always due, and new ones
 //

@@ -7,6 +7,10 @@ export interface Sizes {
   readonly retryAfter: number;
   /** How many quiet events each phase has. */
   readonly samples: number;
+  /** How many events an organization at full blast publishes in a second. */
+  readonly blast: number;
+  /** How many of 50 places in flight it may have. */
+  readonly perOrganization: number;
   /** How many deliveries wait for a dead destination. */
   readonly waiting: number;
   /** How many seconds of a drain are watched. */
@@ -21,6 +25,8 @@ export const small: Sizes = {
   pauses: 1,
   retryAfter: 2,
   samples: 200,
+  blast: 200,
+  perOrganization: 40,
   waiting: 10_000,
   drain: 8,
   lanes: 1_000,
@@ -32,9 +38,11 @@ export const full: Sizes = {
   seconds: 60,
   pauses: 3,
   retryAfter: 5,
-  samples: 3_000,
+  samples: 2_000,
+  blast: 200,
+  perOrganization: 40,
   waiting: 1_000_000,
   drain: 20,
   lanes: 5_000,
-  newcomers: 40,
+  newcomers: 20,
 };

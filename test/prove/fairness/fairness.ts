@@ -8,15 +8,18 @@ const QUIET = 99;
 const LOUD_LANES = 500;
 const CONCURRENCY = 50;
 const PATH = "/loud";
-/** How long its destination takes to answer. */
-const ANSWERS_AFTER_MS = 20;
+/** How long its destinations take to answer: a process gets rid of 100 in a second at most. */
+const ANSWERS_AFTER_MS = 500;
 
-/** One host delivers for all; another process publishes for one organization as fast as it can. */
+/**
+ * One host delivers for all. Another process publishes for one organization: more than its
+ * destinations take, so that it wants every place in flight, and ever more waits.
+ */
 export const fairness: Proof = async (play) =>
   judgeFairness(
     await onStage(play, async (stage) => {
       const { bus, storage, host, behave, hits, until } = stage;
-      const { samples } = play.sizes;
+      const { samples, blast, perOrganization } = play.sizes;
       const isMistaken = play.bug === "no-turns";
       const loud = isMistaken ? "all" : "loud";
       const quiet = quietOnes(QUIET, isMistaken ? () => "all" : undefined);
@@ -33,7 +36,7 @@ export const fairness: Proof = async (play) =>
       }
       await behave({ path: PATH, status: 200, afterMs: ANSWERS_AFTER_MS });
       const [deliverer, publisher] = await Promise.all([
-        host("deliverer", CONCURRENCY),
+        host("deliverer", CONCURRENCY, perOrganization),
         host("publisher", 1),
       ]);
       await deliverer.ask({ do: "start" });
@@ -45,9 +48,13 @@ export const fairness: Proof = async (play) =>
           return hitsOf(hits(), name).length === samples;
         });
       };
-      await deliverer.ask({ do: "publish", events: quiet.events("warm", 5 * QUIET), everyMs: 10 });
+      await deliverer.ask({
+        do: "publish",
+        events: quiet.events("warm", 5 * QUIET),
+        everyMs: quiet.everyMs,
+      });
       await phase("idle");
-      publisher.tell({ do: "blast", organization: loud, types });
+      publisher.tell({ do: "blast", organization: loud, types, perSecond: blast });
       await until("a backlog", 60_000, async () => {
         const { waiting } = await storage.backlog(Date.now());
         return waiting.some(({ count }) => count >= 2 * CONCURRENCY);

@@ -9,14 +9,18 @@ import { judgeLanes, type Newcomer } from "./judge.ts";
 const LANES_EACH = 50;
 const PROCESSES = 2;
 const CONCURRENCY = 50;
-/** How many deliveries wait in each lane at the start: more than are sent while it is watched. */
-const WAITING = 8;
+/** How many deliveries wait in each lane before a new one comes: more than are sent meanwhile. */
+const WAITING = 6;
 /** A limit that limits nothing: what is behind one is always claimed, and never begun by a route. */
 const NEVER_FREE = { perSecond: 1_000 };
 /** Longer than it takes if it is not forgotten. */
 const SERVED_WITHIN_MS = 60_000;
 const PATH = "/busy";
 const ANSWERS_AFTER_MS = 20;
+
+interface Count {
+  readonly count: number;
+}
 
 interface Destination {
   readonly path: string;
@@ -51,29 +55,37 @@ export const lanes: Proof = async (play) =>
         await Promise.all(own.map((lane) => subscribe(lane, "news", { path: PATH })));
       }
       const busy = bug === "no-turns" ? owners.slice(0, 1) : owners;
-      for (let event = 0; event < WAITING; event += 1) {
-        for (const owner of busy) await publish(owner, "news");
-      }
       await behave({ path: PATH, status: 200, afterMs: ANSWERS_AFTER_MS });
       const hosts = await Promise.all(
         Array.from({ length: PROCESSES }, (_, index) => host(`host-${index}`, CONCURRENCY)),
       );
       await Promise.all(hosts.map((each) => each.ask({ do: "start" })));
-      await until("all to be routed", 300_000, async () => {
-        return (await storage.backlog(Date.now())).unrouted === 0;
-      });
-
       const database = await grounds[play.storage].connectHost(site.database);
-      const countDue = `select count(*) as due from ${tableOf(play.storage, "lanes")} where next_due_at is not null`;
+      const count = async (what: string): Promise<number> => {
+        const [row] = (await database.say(`select count(*) as count ${what}`)) as readonly Count[];
+        return Number(row?.count);
+      };
+      const waiting = `from ${tableOf(play.storage, "deliveries")} where due_at is not null`;
+      const due = `from ${tableOf(play.storage, "lanes")} where next_due_at is not null`;
+      const refill = async (): Promise<void> => {
+        while ((await count(waiting)) < WAITING * sizes.lanes) {
+          for (const owner of busy) await publish(owner, "news");
+          await until("all to be routed", 300_000, async () => {
+            return (await storage.backlog(Date.now())).unrouted === 0;
+          });
+        }
+      };
+
       const newcomers: Newcomer[] = [];
       for (let index = 0; index < sizes.newcomers; index += 1) {
         const owner = index % 2 === 0 ? `new-${index}` : (busy[index % busy.length] as string);
         const lane = `${owner} newcomer-${index}`;
         const type = `news_${index}`;
         await subscribe(lane, type, { path: `/new-${index}`, ...NEVER_FREE });
-        const [row] = (await database.say(countDue)) as readonly { readonly due: number }[];
+        await refill();
+        const dueThen = await count(due);
         await publish(lane, type);
-        newcomers.push({ lane, published: clock(), due: Number(row?.due) });
+        newcomers.push({ lane, published: clock(), due: dueThen });
         const isServed = (): boolean =>
           noted<Taken>("claims.jsonl").some((each) => each.lanes.includes(lane));
         await until(`${lane} to be served`, SERVED_WITHIN_MS, isServed).catch(() => {});

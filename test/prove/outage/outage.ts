@@ -45,7 +45,11 @@ export const outage: Proof = async (play) =>
           return hitsOf(hits(), name).length === samples;
         });
       };
-      await deliverer.ask({ do: "publish", events: quiet.events("warm", 10 * QUIET), everyMs: 10 });
+      await deliverer.ask({
+        do: "publish",
+        events: quiet.events("warm", 10 * QUIET),
+        everyMs: quiet.everyMs,
+      });
       await phase("idle");
 
       for (let event = 0; event < FIRST; event += 1) {
