@@ -46,8 +46,8 @@ const evidence = (
   left: 900,
   from: 10_000,
   until: RETURNED,
-  weights: [0, 1, 2, 3].map((index) => ({
-    at: 10_000 + 30_000 * index,
+  weights: [-3, -2, -1, 0, 1, 2, 3].map((index) => ({
+    at: 10_000 + 2_000 * index + 28_000 * Math.max(0, index),
     by: "deliverer",
     rss: 120 * MB,
     heap: 20 * MB,
@@ -99,12 +99,15 @@ describe("the judge of an outage", () => {
     const weights = (rss: number, growth: number) =>
       evidence().weights.map((weight, index) => ({
         ...weight,
-        rss: rss * MB,
-        heap: weight.heap + index * growth * MB,
+        rss: weight.at < 10_000 ? weight.rss : rss * MB,
+        heap: weight.heap + Math.max(0, index - 3) * growth * MB,
       }));
-    expect(brokenBy({}, { weights: weights(151, 0) })).toEqual(["151 MB of memory"]);
+    expect(brokenBy({}, { weights: weights(160, 0) })).toEqual([]);
+    expect(brokenBy({}, { weights: weights(161, 0) })).toEqual([
+      "161 MB of memory, and 120 MB before",
+    ]);
     expect(brokenBy({}, { weights: weights(100, 2) })).toEqual(["the heap grew by 6.0 MB"]);
-    expect(brokenBy({}, { weights: [] })).toContain("too few weights to judge by: 0");
+    expect(brokenBy({}, { weights: [] })).toContain("too few weights to judge by: 0 and 0");
   });
 
   it("finds that others lost something, or waited for it", () => {

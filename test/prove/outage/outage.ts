@@ -87,7 +87,7 @@ export const outage: Proof = async (play) =>
         left,
         from,
         until: returned,
-        weights: noted<Weight>("memory.jsonl").filter(({ at }) => at >= from && at <= returned),
+        weights: noted<Weight>("memory.jsonl").filter(({ at }) => at <= returned),
         samples,
         perLane: CONCURRENCY / 2,
         timed: play.full,
