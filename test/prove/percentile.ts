@@ -6,9 +6,6 @@ export interface Percentile {
   readonly samples: number;
 }
 
-/** From how many samples on there are ten beyond the 99th percentile. */
-export const ENOUGH = 1_000;
-
 /**
  * Of samples in any order; `part` is in (0, 1). How many samples lie below the true percentile is
  * binomial, so its confidence interval is one of ranks (normal approximation).

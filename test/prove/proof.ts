@@ -1,7 +1,7 @@
 import type { Sizes } from "./sizes.ts";
 import type { Setting } from "./stage.ts";
 
-export interface Play extends Setting {
+interface Play extends Setting {
   readonly sizes: Sizes;
   /** Whether what depends on time is judged too, and not only told. */
   readonly full: boolean;

@@ -1,10 +1,10 @@
 import type { Hit } from "./hit.ts";
-import type { ToPublish } from "./part.ts";
 import { type Percentile, p99 } from "./percentile.ts";
-import type { Stage } from "./stage.ts";
+import type { Host, Stage } from "./stage.ts";
 
-export const QUIET_PATH = "/quiet";
+const QUIET_PATH = "/quiet";
 const EVERY_MS = 20;
+const ARRIVED_WITHIN_MS = 120_000;
 
 /** Organizations that publish a little, one after the other, all the time. */
 export function quietOnes(count: number, organizationOf = (index: number) => `quiet-${index}`) {
@@ -17,24 +17,34 @@ export function quietOnes(count: number, organizationOf = (index: number) => `qu
           name: `quiet-${index}`,
           eventTypes: [typeOf(index)],
           type: "post",
-          configuration: { path: `${QUIET_PATH}` },
+          configuration: { path: QUIET_PATH },
         });
       }
     },
-    events: (phase: string, samples: number): readonly ToPublish[] =>
-      Array.from({ length: samples }, (_, sample) => ({
+    /** Lets a host publish a phase of events, and resolves when all have arrived. */
+    publish: async (
+      { hits, until }: Stage,
+      host: Host,
+      phase: string,
+      samples: number,
+    ): Promise<void> => {
+      const events = Array.from({ length: samples }, (_, sample) => ({
         organization: organizations[sample % count] as string,
         type: typeOf(sample % count),
         label: `${phase} ${sample}`,
-      })),
-    everyMs: EVERY_MS,
+      }));
+      await host.ask({ do: "publish", events, everyMs: EVERY_MS });
+      await until("quiet events to arrive", ARRIVED_WITHIN_MS, () => {
+        return hitsOf(hits(), phase).length === samples;
+      });
+    },
   };
 }
 
 const typeOf = (index: number): string => `news_${900 + index}`;
 
 /** How long the events of a phase took from the begin of their publish to the receiver. */
-export const latencies = (hits: readonly Hit[], phase: string): readonly number[] =>
+const latencies = (hits: readonly Hit[], phase: string): readonly number[] =>
   hitsOf(hits, phase).map(({ at, published }) => at - published);
 
 /** The first hit of each event of a phase. */

@@ -1,5 +1,5 @@
 import type { Proof } from "../proof.ts";
-import { hitsOf, quietOnes } from "../quiet.ts";
+import { quietOnes } from "../quiet.ts";
 import { onStage } from "../stage.ts";
 import { judgeFairness } from "./judge.ts";
 
@@ -41,18 +41,9 @@ export const fairness: Proof = async (play) =>
       ]);
       await deliverer.ask({ do: "start" });
 
-      const phase = async (name: string): Promise<void> => {
-        const { events, everyMs } = quiet;
-        await deliverer.ask({ do: "publish", events: events(name, samples), everyMs });
-        await until("quiet events to arrive", 120_000, () => {
-          return hitsOf(hits(), name).length === samples;
-        });
-      };
-      await deliverer.ask({
-        do: "publish",
-        events: quiet.events("warm", 5 * QUIET),
-        everyMs: quiet.everyMs,
-      });
+      const phase = (name: string, count = samples): Promise<void> =>
+        quiet.publish(stage, deliverer, name, count);
+      await phase("warm", 5 * QUIET);
       await phase("idle");
       publisher.tell({ do: "blast", organization: loud, types, perSecond: blast });
       await until("a backlog", 60_000, async () => {

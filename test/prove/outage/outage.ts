@@ -4,7 +4,7 @@ import { grounds, type StorageName } from "../../ground/grounds.ts";
 import { clock } from "../clock.ts";
 import type { Weight } from "../noted.ts";
 import type { Proof } from "../proof.ts";
-import { hitsOf, quietOnes } from "../quiet.ts";
+import { quietOnes } from "../quiet.ts";
 import { onStage } from "../stage.ts";
 import { tableOf } from "../tables.ts";
 import { judgeOutage } from "./judge.ts";
@@ -38,18 +38,9 @@ export const outage: Proof = async (play) =>
       await behave({ path: PATH, status: 503, afterMs: ANSWERS_AFTER_MS });
       const deliverer = await host("deliverer", CONCURRENCY);
       await deliverer.ask({ do: "start" });
-      const phase = async (name: string): Promise<void> => {
-        const { events, everyMs } = quiet;
-        await deliverer.ask({ do: "publish", events: events(name, samples), everyMs });
-        await until("quiet events to arrive", 120_000, () => {
-          return hitsOf(hits(), name).length === samples;
-        });
-      };
-      await deliverer.ask({
-        do: "publish",
-        events: quiet.events("warm", 10 * QUIET),
-        everyMs: quiet.everyMs,
-      });
+      const phase = (name: string, count = samples): Promise<void> =>
+        quiet.publish(stage, deliverer, name, count);
+      await phase("warm", 10 * QUIET);
       await phase("idle");
 
       for (let event = 0; event < FIRST; event += 1) {
