@@ -41,7 +41,7 @@ export type Order =
   /** Ends. */
   | { readonly do: "finish" };
 
-export interface ToPublish {
+interface ToPublish {
   readonly organization: string;
   readonly type: string;
   readonly label: string;
