@@ -44,11 +44,11 @@ describe("the judge of new lanes", () => {
   });
 
   it("finds that one had turn after turn, though another that waited had none", () => {
-    const often = Array.from({ length: 6 }, () => ["a 0"]);
+    const often = Array.from({ length: 11 }, () => ["a 0"]);
     const taken = claims(...often.slice(1), ["new 0"], ["b 0"]);
     expect(brokenBy({ taken })).toEqual([]);
     expect(brokenBy({ taken: claims(...often, ["new 0"], ["b 0"]) })).toEqual([
-      "a in host-0 had 6 turns while new 0 waited",
+      "a in host-0 had 11 turns while new 0 waited",
     ]);
   });
 
@@ -59,17 +59,17 @@ describe("the judge of new lanes", () => {
 
   it("counts in each process, and from the publish on", () => {
     const some = (from: number, by: string) =>
-      Array.from({ length: 4 }, (_, index) => taken(from + index, ["a 0"], by));
-    const all = [...some(-4, "host-0"), ...some(1, "host-0"), ...some(1, "host-1")];
+      Array.from({ length: 6 }, (_, index) => taken(from + index, ["a 0"], by));
+    const all = [...some(-6, "host-0"), ...some(1, "host-0"), ...some(1, "host-1")];
     const later = [taken(9, ["new 0"]), taken(10, ["b 0"])];
     expect(brokenBy({ taken: [...all, ...later] })).toEqual([]);
   });
 
   it("finds that a process overtook it that did not serve it", () => {
-    const elsewhere = [1, 2, 3, 4, 5, 6].map((at) => taken(at, ["a 0"], "host-1"));
-    const later = [taken(9, ["new 0"]), taken(10, ["b 0"])];
+    const elsewhere = Array.from({ length: 11 }, (_, at) => taken(at, ["a 0"], "host-1"));
+    const later = [taken(19, ["new 0"]), taken(20, ["b 0"])];
     expect(brokenBy({ taken: [...elsewhere, ...later] })).toEqual([
-      "a in host-1 had 6 turns while new 0 waited",
+      "a in host-1 had 11 turns while new 0 waited",
     ]);
   });
 

@@ -23,7 +23,7 @@ export interface LanesEvidence {
 
 const MOST_ROUNDS = 2;
 /** What a claim has free beyond the round goes to whoever waits longest: some have more turns. */
-const MOST_TURNS = 5;
+const MOST_TURNS = 10;
 
 /**
  * A new lane is served within two rounds, counted in claims and not in seconds, in each process. A

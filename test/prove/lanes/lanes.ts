@@ -50,9 +50,9 @@ export const lanes: Proof = async (play) =>
         { length: sizes.lanes / LANES_EACH },
         (_, index) => `busy-${index}`,
       );
-      for (const owner of owners) {
-        const own = Array.from({ length: LANES_EACH }, (_, index) => `${owner} ${index}`);
-        await Promise.all(own.map((lane) => subscribe(lane, "news", { path: PATH })));
+      for (let index = 0; index < LANES_EACH; index += 1) {
+        const next = owners.map((owner) => `${owner} ${index}`);
+        await Promise.all(next.map((lane) => subscribe(lane, "news", { path: PATH })));
       }
       const busy = bug === "no-turns" ? owners.slice(0, 1) : owners;
       await behave({ path: PATH, status: 200, afterMs: ANSWERS_AFTER_MS });
