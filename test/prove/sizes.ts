@@ -39,7 +39,7 @@ export const full: Sizes = {
   pauses: 3,
   retryAfter: 5,
   samples: 2_000,
-  blast: 200,
+  blast: 60,
   perOrganization: 40,
   waiting: 1_000_000,
   drain: 20,
