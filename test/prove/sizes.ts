@@ -9,6 +9,8 @@ export interface Sizes {
   readonly samples: number;
   /** How many events an organization at full blast publishes in a second. */
   readonly blast: number;
+  /** How many milliseconds its destinations take to answer. */
+  readonly answersAfter: number;
   /** How many of 50 places in flight it may have. */
   readonly perOrganization: number;
   /** How many deliveries wait for a dead destination. */
@@ -26,6 +28,7 @@ export const small: Sizes = {
   retryAfter: 2,
   samples: 200,
   blast: 200,
+  answersAfter: 500,
   perOrganization: 40,
   waiting: 10_000,
   drain: 8,
@@ -40,6 +43,7 @@ export const full: Sizes = {
   retryAfter: 5,
   samples: 2_000,
   blast: 60,
+  answersAfter: 2_000,
   perOrganization: 40,
   waiting: 1_000_000,
   drain: 20,

@@ -8,8 +8,6 @@ const QUIET = 99;
 const LOUD_LANES = 500;
 const CONCURRENCY = 50;
 const PATH = "/loud";
-/** How long its destinations take to answer: a process gets rid of 25 in a second at most. */
-const ANSWERS_AFTER_MS = 2_000;
 
 /**
  * One host delivers for all. Another process publishes for one organization: more than its
@@ -19,7 +17,7 @@ export const fairness: Proof = async (play) =>
   judgeFairness(
     await onStage(play, async (stage) => {
       const { bus, storage, host, behave, hits, until } = stage;
-      const { samples, blast, perOrganization } = play.sizes;
+      const { samples, blast, answersAfter, perOrganization } = play.sizes;
       const isMistaken = play.bug === "no-turns";
       const loud = isMistaken ? "all" : "loud";
       const quiet = quietOnes(QUIET, isMistaken ? () => "all" : undefined);
@@ -34,7 +32,7 @@ export const fairness: Proof = async (play) =>
           configuration: { path: PATH },
         });
       }
-      await behave({ path: PATH, status: 200, afterMs: ANSWERS_AFTER_MS });
+      await behave({ path: PATH, status: 200, afterMs: answersAfter });
       const [deliverer, publisher] = await Promise.all([
         host("deliverer", CONCURRENCY, perOrganization),
         host("publisher", 1),
