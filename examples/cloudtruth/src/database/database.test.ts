@@ -37,7 +37,10 @@ describe("a database", () => {
     ["file:/no/such/folder/a.db", "/no/such/folder/a.db cannot be used: unable to open"],
     ["postgres://ana:secret@127.0.0.1:1/app", "postgres://127.0.0.1:1/app cannot be used: "],
     ["mysql://ana:secret@127.0.0.1:1/app", "mysql://127.0.0.1:1/app cannot be used: "],
-    [`file:${import.meta.filename}`, "database.test.ts cannot be used: file is not a database"],
+    [
+      `file:${import.meta.filename}`,
+      "database.test.ts cannot be used: The file is no SQLite database",
+    ],
   ])("that cannot be used is told: %s", async (url, message) => {
     const opened = openDatabase(databaseAddress(url));
     await expect(opened).rejects.toThrow(message);
