@@ -1,0 +1,154 @@
+import { wasStruck } from "./flights.ts";
+import type { KnownSend, Ledger } from "./ledger.ts";
+import { firstOf, FREE_THROTTLES, GRACE_MS, MAX_LAPSES, type Rule, type Terms } from "./rule.ts";
+
+/** A bus waits for so long, after its handlers have ended, for what they did to be recorded. */
+const LAST_SETTLES_MS = 1_000;
+
+/** Why something was sent again although it had arrived; null if nobody is to blame. */
+export function explained(
+  { process, at, landed, handlerType }: KnownSend,
+  again: number,
+  ledger: Ledger,
+  { timeouts }: Pick<Terms, "timeouts">,
+): string | null {
+  if (wasStruck(ledger, process, at, again)) return "its process was killed, paused or stopped";
+  if (landed !== null && landed.outcome !== "delivered") return "its answer was lost";
+  if (landed === null && again >= at + (timeouts[handlerType] ?? 0)) return "its answer was late";
+  const isLost = ledger.losses.some(
+    (loss) => loss.process === process && loss.method === "settle" && loss.at >= at,
+  );
+  return isLost ? "the storage failed" : null;
+}
+
+export const outcomeRules: readonly Rule[] = [
+  {
+    name: "what is called delivered has arrived",
+    laws: "I4",
+    see: (entry, { deliveries }) => {
+      if (entry.type !== "settled") return null;
+      return firstOf(entry.flights, ({ deliveryId, outcome, change, token }) => {
+        if (change?.status !== "delivered" && outcome !== "delivered") return null;
+        const sends = deliveries.get(deliveryId)?.sends ?? [];
+        const hasArrived = sends.some(
+          ({ flight, takenAt, landed }) =>
+            flight?.token === token && takenAt !== null && landed?.outcome === "delivered",
+        );
+        return hasArrived ? null : `${deliveryId} is called delivered, and has not arrived`;
+      });
+    },
+  },
+  {
+    name: "a duplicate is somebody's fault",
+    laws: "I11",
+    see: (entry, ledger, terms) => {
+      if (entry.type !== "sent") return null;
+      const earlier = ledger.deliveries.get(entry.deliveryId)?.sends ?? [];
+      return firstOf(earlier, (send) =>
+        send.takenAt === null || explained(send, entry.at, ledger, terms) !== null
+          ? null
+          : `${entry.label} had arrived, and was sent again without a reason`,
+      );
+    },
+  },
+  {
+    name: "a delivery is sent no more often than it may be",
+    laws: "I3, 5",
+    see: (entry, { deliveries }, { maxAttempts }) => {
+      if (entry.type !== "sent") return null;
+      const delivery = deliveries.get(entry.deliveryId);
+      if (delivery === undefined) return null;
+      const { sends, throttles, subscription } = delivery;
+      const most =
+        maxAttempts +
+        MAX_LAPSES +
+        Math.min(throttles, FREE_THROTTLES) +
+        (subscription?.order === "stop_at_dead" || subscription?.orderIsOld === false
+          ? (subscription.switchedOn + 1) * MAX_LAPSES
+          : 0);
+      return sends.length + 1 > most ? `${entry.label} was sent ${sends.length + 1} times` : null;
+    },
+  },
+  {
+    name: "an attempt counts if the destination failed, and a throttle or a stop costs none",
+    laws: "I3, 5, 9",
+    see: (entry, { deliveries }) => {
+      if (entry.type !== "settled") return null;
+      return firstOf(entry.flights, ({ deliveryId, outcome, change }) => {
+        const delivery = deliveries.get(deliveryId);
+        if (change === null || delivery === undefined) return null;
+        const send = delivery.sends.findLast(({ flight }) => flight === delivery.flight);
+        const isFree = outcome === "throttled" && delivery.throttles < FREE_THROTTLES;
+        if (change.counted && isFree) return `a throttle of ${deliveryId} cost an attempt`;
+        const interrupted = send?.landed?.interrupted === true && outcome !== "delivered";
+        if (change.counted && interrupted) return `a stop cost ${deliveryId} an attempt`;
+        const isLapse = change.lapses > delivery.lapses;
+        return change.counted || isFree || interrupted || isLapse
+          ? null
+          : `an attempt of ${deliveryId} (${outcome}) was not counted`;
+      });
+    },
+  },
+  {
+    name: "a delivery dies only of a refusal, its last attempt, its age, or its fifth lapse",
+    laws: "I1, 5, 18",
+    see: (entry, { deliveries }, terms) => {
+      const { maxAttempts, maxAgeMs, longestDelayMs, clockErrorMs } = terms;
+      if (entry.type === "found") {
+        return firstOf(entry.deliveries, ({ id, status }) => {
+          const delivery = deliveries.get(id);
+          if (delivery === undefined) return null;
+          const isGone = delivery.subscription?.deleted === true;
+          if (status === "canceled") {
+            return isGone || entry.by === "cancel" || entry.by === "delete"
+              ? null
+              : `${id} was canceled by nobody`;
+          }
+          const age = entry.now - delivery.createdAt;
+          return age + clockErrorMs < maxAgeMs ? `${id} expired at the age of ${age} ms` : null;
+        });
+      }
+      if (entry.type !== "settled") return null;
+      return firstOf(entry.flights, ({ deliveryId, outcome, change }) => {
+        const delivery = deliveries.get(deliveryId);
+        if (change === null || delivery === undefined) return null;
+        if (change.status === "canceled") {
+          return delivery.subscription?.deleted ? null : `${deliveryId} was canceled by nobody`;
+        }
+        if (change.status !== "dead" || outcome === "rejected" || outcome === "gone") return null;
+        const attempts = delivery.attempts + (change.counted ? 1 : 0);
+        const waitMs = outcome === "throttled" ? 900_000 : longestDelayMs;
+        const isOld = entry.at + waitMs - delivery.createdAt > maxAgeMs;
+        return attempts >= maxAttempts || change.lapses >= MAX_LAPSES || isOld
+          ? null
+          : `${deliveryId} died after ${attempts} attempts`;
+      });
+    },
+  },
+  {
+    name: "a bus stops in time, and takes nothing once it was asked to",
+    laws: "6",
+    see: (entry, { strikes }) => {
+      if (entry.type === "claimed" && entry.claims.length > 0) {
+        const asked = strikes.find(
+          ({ what, process }) => what === "stop" && process === entry.process,
+        );
+        return asked !== undefined && entry.sentAt > asked.at
+          ? `${entry.process} asked for deliveries after it was asked to stop`
+          : null;
+      }
+      if (entry.type !== "stopped") return null;
+      const { askedAt, at, deadlineMs, process } = entry;
+      const tookMs = at - askedAt;
+      const stoodStill = strikes.some(
+        (strike) =>
+          strike.process === process &&
+          (strike.what === "pause" || strike.what === "sleep") &&
+          strike.until >= askedAt,
+      );
+      return tookMs > deadlineMs + GRACE_MS + LAST_SETTLES_MS && !stoodStill
+        ? `${process} took ${tookMs} ms to stop within ${deadlineMs} ms`
+        : null;
+    },
+  },
+];

@@ -1,0 +1,60 @@
+import { type System, uuidv7 } from "@posthorn/core";
+import type { Chance } from "../crash/chance.ts";
+import type { Mortal, World } from "./world.ts";
+
+/** One life of a process, from its start to its end; the next start is another one. */
+export interface Life extends Mortal {
+  /** The process and which of its lives: "b.2". */
+  readonly name: string;
+  readonly process: number;
+  alive: boolean;
+  pausedUntil: number;
+  /** It was asked to stop. */
+  stopping: boolean;
+  readonly system: System;
+}
+
+/** A process's clocks, which are wrong, each in its way. */
+export interface Clocks {
+  /** How far its wall clock is ahead. */
+  skewMs: number;
+  /** How long its machine has slept: its monotonic clock stood still. */
+  sleptMs: number;
+}
+
+export function begin(
+  world: World,
+  { name, process, clocks, chance }: Begun,
+): Life {
+  const wall = (): number => world.now + clocks.skewMs;
+  const bytes = (length: number): Uint8Array =>
+    Uint8Array.from({ length }, () => chance.between(0, 255));
+  const life: Life = {
+    name,
+    process,
+    alive: true,
+    pausedUntil: 0,
+    stopping: false,
+    system: {
+      now: wall,
+      mono: () => world.now - clocks.sleptMs,
+      random: chance.next,
+      bytes,
+      id: uuidv7({ now: wall, bytes }),
+      sleep: (ms, signal) =>
+        new Promise((resolve) => {
+          if (signal?.aborted) return resolve();
+          signal?.addEventListener("abort", () => resolve(), { once: true });
+          world.at(ms, resolve, life);
+        }),
+    },
+  };
+  return life;
+}
+
+interface Begun {
+  readonly name: string;
+  readonly process: number;
+  readonly clocks: Clocks;
+  readonly chance: Chance;
+}
