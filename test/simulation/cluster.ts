@@ -62,15 +62,17 @@ const keys: Readonly<Record<KeyId, { readonly id: string; readonly key: Uint8Arr
   new: { id: "new", key: Uint8Array.from({ length: 32 }, (_, index) => 100 - index) },
 };
 
-export const termsOf = ({ settings }: Plan): Terms => {
+export const termsOf = ({ settings, rates, strikes }: Plan): Terms => {
   const { retry, autoDisable, perOrganization, concurrency } = settings;
+  // Clocks may part by a second before time is measured anew, and an answer may be slow.
+  const sleeps = strikes.some(({ fault }) => fault === "machine sleep");
   return {
     maxAttempts: retry.delaysMs.length + 1,
     longestDelayMs: Math.max(30_000, Math.max(...retry.delaysMs) * (1 + retry.jitter)),
     maxAgeMs: retry.maxAgeMs,
     autoDisable,
     timeouts,
-    clockErrorMs: 2_000,
+    clockErrorMs: rates["slow storage"] > 0 ? 4_500 : sleeps ? 1_300 : 300,
     perOrganization: perOrganization === concurrency ? null : perOrganization,
   };
 };

@@ -14,7 +14,7 @@ import {
 import { optional, strictObject, string } from "valibot";
 import type { Chance } from "../crash/chance.ts";
 import type { Life } from "./life.ts";
-import type { Entry } from "./log.ts";
+import { type Entry, labelOf } from "./log.ts";
 import type { HandlerType } from "./plan.ts";
 import type { Answer, Receiver } from "./receiver.ts";
 import type { World } from "./world.ts";
@@ -65,7 +65,8 @@ export function createHandlers(
 
   async function deliver(type: HandlerType, context: DeliverContext<Configured>): Promise<Outcome> {
     const { event, delivery, subscription, signal } = context;
-    const { label } = event.data as { readonly label: string };
+    const label = labelOf(event.id, event.payload);
+    const sentAt = world.now;
     const { url, tag, secret = null } = context.configuration;
     const { send, answer } = receiver.send(life, {
       destination: Number(url.slice(1)),
@@ -92,7 +93,7 @@ export function createHandlers(
       outcome: outcome.type,
       askedMs: outcome.type === "throttled" ? outcome.retryAfterMs : 0,
       gate: outcome.type === "throttled" ? (outcome.gate ?? null) : null,
-      interrupted: signal.aborted && life.stopping,
+      interrupted: signal.aborted && life.stopping && world.now < sentAt + timeouts[type],
     });
     if (outcome.type === "failed" && chance.next() < 0.2) throw new Error(outcome.reason);
     return outcome;

@@ -1,3 +1,7 @@
+/** What the host calls an event; Posthorn's own tests have no name but their id. */
+export const labelOf = (id: string, payload: string): string =>
+  (JSON.parse(payload) as { readonly label?: string }).label ?? `test ${id}`;
+
 /** What is written down of a run, by the world and not by Posthorn. `at` is the true time. */
 export type Entry =
   | Publishing

@@ -14,7 +14,7 @@ import type {
   SubscriptionRecord,
 } from "@posthorn/core";
 import type { TransactionalStorage } from "@posthorn/testing";
-import type { Entry, Flown, GateSeen, SettledFlight } from "./log.ts";
+import { type Entry, type Flown, type GateSeen, labelOf, type SettledFlight } from "./log.ts";
 
 /** Who calls a storage, and when it sent the call. */
 export interface Caller {
@@ -54,7 +54,7 @@ export function createWitness(
         at: clock(),
         event: {
           id,
-          label: (JSON.parse(payload) as { label: string }).label,
+          label: labelOf(id, payload),
           organization,
           type,
           orderingKey,

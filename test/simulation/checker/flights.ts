@@ -150,27 +150,25 @@ export const flightRules: readonly Rule[] = [
   {
     name: "what has lapsed twice flies alone",
     laws: "5",
-    see: (entry, { deliveries, inFlight }) => {
-      if (entry.type === "routed" && entry.claims.length > 0) {
-        const suspect = [...inFlight].find(
-          ({ process, alone, over }) => process === entry.process && alone && over === null,
-        );
-        return suspect === undefined
-          ? null
-          : `something was taken beside ${suspect.deliveryId}, which flies alone`;
-      }
-      if (entry.type !== "claimed" || entry.claims.length === 0) return null;
-      const suspect = entry.claims.find(({ deliveryId, lapses }) => {
-        const isKnown = deliveries.has(deliveryId);
-        return isKnown && lapses >= SUSPECT_LAPSES;
-      });
-      if (suspect !== undefined && (!entry.alone || entry.claims.length > 1)) {
+    see: (entry, { deliveries, sends }, { timeouts }) => {
+      if (entry.type !== "claimed" && entry.type !== "routed") return null;
+      if (entry.claims.length === 0) return null;
+      const isAlone = entry.type === "claimed" && entry.alone && entry.claims.length === 1;
+      const suspect = entry.claims.find(
+        ({ deliveryId, lapses }) => deliveries.has(deliveryId) && lapses >= SUSPECT_LAPSES,
+      );
+      if (suspect !== undefined && !isAlone) {
         return `${suspect.deliveryId} has lapsed twice, and was not taken alone`;
       }
-      const alone = [...inFlight].find(({ process, alone }) => process === entry.process && alone);
-      return alone === undefined
-        ? null
-        : `something was taken beside ${alone.deliveryId}, which flies alone`;
+      const running = [...sends.values()].find(
+        (send) =>
+          send.process === entry.process &&
+          send.landed === null &&
+          entry.sentAt < send.at + (timeouts[send.handlerType] ?? 0) &&
+          (isAlone || send.flight?.alone === true),
+      );
+      if (running === undefined) return null;
+      return `${running.deliveryId} was on its way when something was taken that goes alone, or beside it`;
     },
   },
   {
@@ -245,7 +243,7 @@ export const flightRules: readonly Rule[] = [
     name: "a claim says when to come again, and leaves nothing that is free to go",
     laws: "2, 3, 6, 22",
     see: (entry, ledger) => {
-      if (entry.type !== "claimed" || entry.alone) return null;
+      if (entry.type !== "claimed" || entry.alone || entry.now < ledger.latestNow) return null;
       const nextDueAt = entry.nextDueAt ?? Number.POSITIVE_INFINITY;
       const left = remaining(entry, ledger);
       const [first] = left;
@@ -268,6 +266,7 @@ export const flightRules: readonly Rule[] = [
     laws: "I10, 11",
     see: (entry, ledger, { perOrganization }) => {
       if (entry.type !== "claimed" || entry.alone || perOrganization !== null) return null;
+      if (entry.now < ledger.latestNow) return null;
       const lanes = new Map(
         entry.claims.map(({ subscriptionId }) => [
           subscriptionId,

@@ -110,6 +110,8 @@ export interface Ledger {
   readonly acts: readonly { readonly at: number; readonly what: string; readonly id: string }[];
   readonly acknowledged: ReadonlySet<string>;
   readonly inFlight: ReadonlySet<KnownFlight>;
+  /** The latest instant that a process has taken for now: who is behind it sees less as due. */
+  readonly latestNow: number;
   /** Events that are not routed, and deliveries that have not ended. */
   readonly open: number;
   enter(entry: Entry): void;
@@ -128,6 +130,7 @@ export function createLedger(): Ledger {
   const acknowledged = new Set<string>();
   const inFlight = new Set<KnownFlight>();
   let open = 0;
+  let latestNow = 0;
 
   const gateOf = (id: string): KnownGate => {
     const known = gates.get(id) ?? {
@@ -181,6 +184,7 @@ export function createLedger(): Ledger {
   }
 
   function fly(entry: Claimed | Routed): void {
+    latestNow = Math.max(latestNow, entry.now);
     for (const flown of entry.claims) {
       const delivery = deliveries.get(flown.deliveryId);
       if (delivery === undefined) continue;
@@ -317,6 +321,9 @@ export function createLedger(): Ledger {
     acts,
     acknowledged,
     inFlight,
+    get latestNow() {
+      return latestNow;
+    },
     get open() {
       return open;
     },

@@ -14,7 +14,8 @@ export function explained(
 ): string | null {
   if (wasStruck(ledger, process, at, again)) return "its process was killed, paused or stopped";
   if (landed !== null && landed.outcome !== "delivered") return "its answer was lost";
-  if (landed === null && again >= at + (timeouts[handlerType] ?? 0)) return "its answer was late";
+  const deadline = at + (timeouts[handlerType] ?? 0);
+  if ((landed?.at ?? again) >= deadline) return "its answer was late";
   const isLost = ledger.losses.some(
     (loss) => loss.process === process && loss.method === "settle" && loss.at >= at,
   );
