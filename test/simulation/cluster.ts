@@ -10,7 +10,7 @@ import { createHost, type Running } from "./host.ts";
 import { begin, type Clocks, type Life } from "./life.ts";
 import type { Entry } from "./log.ts";
 import { createOperator } from "./operator.ts";
-import { type Equipment, handlerTypes, type KeyId, type Plan, type Strike } from "./plan.ts";
+import { type Equipment, handlerTypes, type KeyId, type Plan, type Publish, type Strike } from "./plan.ts";
 import { createReceiver } from "./receiver.ts";
 import { createWeatherman, seedOf } from "./weatherman.ts";
 import { createWires } from "./wires.ts";
@@ -51,6 +51,20 @@ interface Member {
   lives: number;
   running: Running | null;
 }
+
+/** The host's last event is one of which nobody tells: it commits when nobody looks for it any more. */
+const lastWord: Publish = {
+  at: 0,
+  fault: null,
+  label: "the last event",
+  process: 0,
+  organization: "acme",
+  type: "order_paid",
+  orderingKey: null,
+  idempotencyKey: "the last key",
+  transaction: { openMs: 3_001, end: "commit" },
+  poison: 0,
+};
 
 /** Nothing may take longer than this, once all is well. */
 const PEACE_MS = 3 * 60 * 60 * 1_000;
@@ -99,7 +113,7 @@ export async function play(plan: Plan): Promise<Outcome> {
   }
 
   const dice = diceFor("cluster");
-  const database = createDatabase({ world, chance: diceFor("database"), weather, write, kill });
+  const database = createDatabase({ world, chance: diceFor("database"), weather, write, kill, pause });
   const receiver = createReceiver({ world, chance: diceFor("receiver"), weather, write });
   const wires = createWires({ world, chance: diceFor("wires"), weather });
   const operator = createOperator({ world, ledger, write });
@@ -172,7 +186,7 @@ export async function play(plan: Plan): Promise<Outcome> {
   }
 
   function pause(life: Life, ms: number): void {
-    if (isPeace) return;
+    if (isPeace || !life.alive) return;
     life.pausedUntil = world.now + ms;
     const until = life.pausedUntil;
     write({ type: "struck", at: world.now, what: "pause", process: life.name, until });
@@ -240,6 +254,7 @@ export async function play(plan: Plan): Promise<Outcome> {
       }
     }
     repair();
+    host.publish(lastWord);
   }
 
   /** What was switched off for failing is switched on again, until nothing is. */

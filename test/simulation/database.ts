@@ -28,8 +28,9 @@ export function createDatabase(options: {
   readonly weather: Weatherman;
   readonly write: (entry: Entry) => void;
   readonly kill: (life: Life) => void;
+  readonly pause: (life: Life, ms: number) => void;
 }): Database {
-  const { world, chance, weather, write, kill } = options;
+  const { world, chance, weather, write, kill, pause } = options;
   const clock = (): number => world.now;
   const witness = createWitness(transactional<object>(memoryStorage()), { clock, write });
   let restarts = 0;
@@ -65,6 +66,7 @@ export function createDatabase(options: {
         }
         if (crash === "after") return kill(life);
         const isLost = weather.strikes("lost answer");
+        if (weather.strikes("stall at storage")) pause(life, chance.between(200, 15_000));
         answer(() => (isLost || isCut() ? lose("after") : resolve(value)));
       });
     });

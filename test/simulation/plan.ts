@@ -11,6 +11,7 @@ export const faults = [
   "lost request",
   "lost answer",
   "crash at storage",
+  "stall at storage",
   "slow storage",
   "database restart",
   "wake-ups",
@@ -41,6 +42,7 @@ export type Rated =
   | "lost request"
   | "lost answer"
   | "crash at storage"
+  | "stall at storage"
   | "slow storage"
   | "wake-ups"
   | "small batches";
@@ -240,6 +242,7 @@ export function drawPlan(seed: number): Plan {
       "lost request": rate("lost request", 0.1),
       "lost answer": rate("lost answer", 0.1),
       "crash at storage": rate("crash at storage", 0.03),
+      "stall at storage": rate("stall at storage", 0.03),
       "slow storage": rate("slow storage", 0.2),
       "wake-ups": rate("wake-ups", 1),
       "small batches": rate("small batches", 1),
@@ -324,9 +327,16 @@ function drawPublishes(
     process,
   }: { readonly on: ReadonlySet<Fault>; readonly chaosMs: number; process(): number },
 ): readonly Publish[] {
-  const bursts = Array.from({ length: between(0, 3) }, () => between(0, chaosMs));
+  const bursts = Array.from({ length: between(0, 3) }, () => ({
+    at: between(0, chaosMs),
+    organization: pick(organizations),
+  }));
   return Array.from({ length: between(15, 50) }, (_, index): Publish => {
-    const at = bursts.length > 0 && next() < 0.4 ? pick(bursts) : between(0, chaosMs);
+    const burst = bursts.length > 0 && next() < 0.6 ? pick(bursts) : null;
+    const { at, organization } = burst ?? {
+      at: between(0, chaosMs),
+      organization: pick(organizations),
+    };
     const [inTransaction, repeats, kills] = [next(), next(), next()];
     const end = pick(["commit", "commit", "commit", "rollback", "pause", "kill"] as const);
     const openMs = between(0, 200) * pick([1, 1, 40]);
@@ -344,7 +354,7 @@ function drawPublishes(
             : null,
       label: `event ${index + 1}`,
       process: process(),
-      organization: pick(organizations),
+      organization,
       type: pick(["order_paid", "order_sent", "user_made"]),
       orderingKey: pick([null, "x", "y"]),
       idempotencyKey: isRepeated ? `key ${between(1, 40)} ${index}` : null,
