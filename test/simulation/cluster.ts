@@ -1,6 +1,7 @@
 import { createEventBus, defineCatalog } from "@posthorn/core";
 import { object, string } from "valibot";
 import { chance } from "../crash/chance.ts";
+import { met } from "./census.ts";
 import { type Broken, createChecker } from "./checker/checker.ts";
 import { explained } from "./checker/outcomes.ts";
 import type { Terms } from "./checker/rule.ts";
@@ -31,6 +32,8 @@ export interface Outcome {
   /** The same for the same run. */
   readonly fingerprint: number;
   readonly figures: Figures;
+  /** What it met on its way. */
+  readonly met: readonly string[];
 }
 
 export interface Figures {
@@ -288,17 +291,28 @@ export async function play(plan: Plan): Promise<Outcome> {
     });
   }
 
-  const isBroken = (): boolean => checker.broken !== null || world.events > MOST_HAPPENINGS;
-  await world.run(isBroken, STARTS_AT + chaosMs);
-  heal();
-  const isOver = (): boolean => isBroken() || (ledger.open === 0 && host.busy === 0);
-  await world.run(isOver, world.now + PEACE_MS);
-  if (checker.broken === null) {
+  let unhandled: Broken | null = null;
+  const note = (error: unknown): void => {
+    unhandled = { rule: "no rejection is left to the host", laws: "F21", what: String(error) };
+  };
+  const isBroken = (): boolean =>
+    checker.broken !== null || unhandled !== null || world.events > MOST_HAPPENINGS;
+  process.on("unhandledRejection", note);
+  try {
+    await world.run(isBroken, STARTS_AT + chaosMs);
+    heal();
+    const isOver = (): boolean => isBroken() || (ledger.open === 0 && host.busy === 0);
+    await world.run(isOver, world.now + PEACE_MS);
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+  if (!isBroken()) {
     checker.end();
     brokenAt = world.now;
   }
-  const broken =
+  const broken: Broken | null =
     checker.broken ??
+    unhandled ??
     (world.events > MOST_HAPPENINGS
       ? { rule: "every delivery ends", laws: "I1", what: `${world.events} things happened` }
       : null);
@@ -308,6 +322,7 @@ export async function play(plan: Plan): Promise<Outcome> {
     log,
     fingerprint: seedOf(fingerprint, `${world.now} ${world.events}`),
     figures: figuresOf(),
+    met: met(log, ledger),
   };
 
   function figuresOf(): Figures {

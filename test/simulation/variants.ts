@@ -239,8 +239,8 @@ export const variants: readonly Variant[] = [
     name: "organizations out of turn",
     law: "11",
     file: `${memory}/claim.ts`,
-    find: "for (const lanes of inRound) {",
-    replace: "for (const lanes of inRound) for (;;) {",
+    find: "yield value;",
+    replace: "yield value; yield* lanes;",
   },
   {
     name: "second flight while the first is on",
@@ -296,6 +296,27 @@ export const variants: readonly Variant[] = [
     law: "5",
     file: `${core}/dispatcher.ts`,
     find: "suspectFlies = alone && claims.length > 0;",
+    replace: "",
+  },
+  {
+    name: "taken while the bus stops",
+    law: "6",
+    file: `${core}/dispatcher.ts`,
+    find: 'if (state === "stopped") return null;',
+    replace: "",
+  },
+  {
+    name: "taken by an old clock",
+    law: "21",
+    file: `${core}/dispatcher.ts`,
+    find: 'await clock.refresh();\n    if (state === "stopped") return null;',
+    replace: 'if (state === "stopped") return null;',
+  },
+  {
+    name: "settled by an old clock",
+    law: "9, 21",
+    file: `${core}/settle.ts`,
+    find: "await clock.refresh().catch(() => {});",
     replace: "",
   },
   {

@@ -78,7 +78,7 @@ export const flightRules: readonly Rule[] = [
       if (entry.type !== "settled") return null;
       return firstOf(entry.flights, ({ deliveryId, token, result }) => {
         const delivery = deliveries.get(deliveryId);
-        if (delivery === undefined) return null;
+        if (delivery === undefined || delivery.forgotten) return null;
         const isOn = delivery.flight?.token === token;
         if (isOn && result !== "settled") return `the flight of ${deliveryId} was not settled`;
         if (!isOn && result === "settled") return `a flight of ${deliveryId} that was over was settled`;
@@ -144,6 +144,21 @@ export const flightRules: readonly Rule[] = [
         const isLast = lapses >= MAX_LAPSES;
         const isOver = status === "dead" || (status === "pending" && disabled);
         return isLast === isOver ? null : `${id} is ${status} after ${lapses} lapses`;
+      });
+    },
+  },
+  {
+    name: "a lapse is somebody's fault",
+    laws: "6",
+    see: (entry, ledger) => {
+      if (entry.type !== "claimed") return null;
+      return firstOf(entry.lapsed, ({ id }) => {
+        const flight = ledger.deliveries.get(id)?.flight;
+        if (!flight || wasStruck(ledger, flight.process, flight.at - 5_000, entry.at)) return null;
+        const isLost = ledger.losses.some(
+          ({ process, at }) => process === flight.process && at >= flight.at,
+        );
+        return isLost ? null : `the flight of ${id} lapsed though nothing had happened`;
       });
     },
   },

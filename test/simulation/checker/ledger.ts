@@ -75,6 +75,7 @@ export interface KnownDelivery {
   readonly redeliveryOf: string | null;
   readonly createdAt: number;
   status: Status;
+  forgotten: boolean;
   flight: KnownFlight | null;
   /** When it is due, as far as is known; null in flight, once it has ended, and where order binds it. */
   dueAt: number | null;
@@ -91,6 +92,8 @@ export interface KnownGate {
   closedUntil: number;
   /** Its breaker lets nothing through before then. */
   openUntil: number;
+  /** How many may be out through it at once: few while its breaker is open. */
+  width: number;
   epoch: number;
   /** Failures in a row since its epoch began. */
   failures: number;
@@ -137,6 +140,7 @@ export function createLedger(): Ledger {
       limit: null,
       closedUntil: 0,
       openUntil: 0,
+      width: Number.POSITIVE_INFINITY,
       epoch: 0,
       failures: 0,
       sentAt: [],
@@ -170,6 +174,7 @@ export function createLedger(): Ledger {
       redeliveryOf,
       createdAt,
       status: "pending",
+      forgotten: false,
       flight: null,
       dueAt: subscription?.order === "none" ? createdAt : null,
       attempts: 0,
@@ -270,9 +275,13 @@ export function createLedger(): Ledger {
     const blamed = flight?.gates[0]?.id;
     for (const seen of change.gates) {
       const gate = gateOf(seen.id);
-      if (seen.after.epoch !== gate.epoch) gate.failures = 0;
+      const isNew = seen.after.epoch !== gate.epoch;
+      if (isNew) gate.failures = 0;
       gate.epoch = seen.after.epoch;
       gate.openUntil = seen.after.openUntil ?? 0;
+      if (seen.after.openUntil === null) gate.width = Number.POSITIVE_INFINITY;
+      else if (isNew) gate.width = 1;
+      else if (outcome === "delivered") gate.width *= 2;
       const isOwn = flight?.gates.some(({ id, epoch }) => id === seen.id && epoch === gate.epoch);
       if (outcome === "delivered") gate.failures = 0;
       else if (isFailure && isOwn === true && seen.id === blamed) gate.failures += 1;
@@ -396,6 +405,10 @@ export function createLedger(): Ledger {
           for (const id of entry.events) {
             const event = events.get(id);
             if (event !== undefined) event.forgotten = true;
+          }
+          for (const id of entry.deliveries) {
+            const delivery = deliveries.get(id);
+            if (delivery !== undefined) delivery.forgotten = true;
           }
           return;
         case "sent": {

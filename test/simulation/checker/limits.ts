@@ -1,6 +1,9 @@
+import type { Flown } from "../log.ts";
 import { firstOf, type Rule, START_WITHIN_MS } from "./rule.ts";
 
 const FAILURES_THAT_OPEN = 10;
+/** Of a probe that was heard nothing of for nearly so long, it is not known whether it counts. */
+const PROBE_LEASE_MS = 50_000;
 
 export const limitRules: readonly Rule[] = [
   {
@@ -47,7 +50,29 @@ export const limitRules: readonly Rule[] = [
     },
   },
   {
-    name: "a gate that fails ten times in a row opens, and lets one probe out at a time",
+    name: "an open breaker lets one out, and with each success twice as many",
+    laws: "20",
+    see: (entry, { gates, inFlight }) => {
+      if (entry.type !== "claimed" && entry.type !== "routed") return null;
+      const through = (id: string, flown: Flown): boolean =>
+        flown.gates.some((gate) => gate.id === id && gate.epoch === gates.get(id)?.epoch);
+      return firstOf(entry.claims, (flown) =>
+        firstOf(flown.gates, ({ id, name }) => {
+          const { width = Number.POSITIVE_INFINITY } = gates.get(id) ?? {};
+          if (width === Number.POSITIVE_INFINITY) return null;
+          const out = [...inFlight].filter(
+            (flight) => through(id, flight) && entry.now < flight.at + PROBE_LEASE_MS,
+          );
+          const fresh = entry.claims.filter((claim) => through(id, claim));
+          return out.length + fresh.length > width
+            ? `${out.length + fresh.length} are out through ${name}, whose breaker lets out ${width}`
+            : null;
+        }),
+      );
+    },
+  },
+  {
+    name: "a gate that fails ten times in a row opens",
     laws: "20",
     see: (entry, { gates, deliveries }) => {
       if (entry.type !== "settled") return null;

@@ -1,0 +1,65 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { Order, Played } from "./child.ts";
+
+const crew = availableParallelism();
+
+/** Plays seeds in as many processes as there are processors; answers them in their order. */
+export async function playAll(
+  seeds: readonly number[],
+  { twice }: Pick<Order, "twice">,
+): Promise<readonly Played[]> {
+  const chunks = Array.from({ length: Math.ceil(seeds.length / CHUNK) }, (_, index) =>
+    seeds.slice(index * CHUNK, (index + 1) * CHUNK),
+  );
+  const results: (readonly Played[])[] = [];
+  const left = [...chunks.entries()];
+  await Promise.all(
+    Array.from({ length: Math.min(crew, chunks.length) }, async () => {
+      const child = start();
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [index, chunk] = next;
+        results[index] = await play(child, { seeds: chunk, twice, untilBroken: false });
+      }
+      child.disconnect();
+    }),
+  );
+  return results.flat();
+}
+
+/** Plays seeds with a broken build, up to the first that finds it; answers what each variant came to. */
+export async function playVariants(
+  names: readonly string[],
+  seeds: readonly number[],
+  tell: (name: string, played: readonly Played[]) => void,
+): Promise<void> {
+  const left = [...names];
+  await Promise.all(
+    Array.from({ length: Math.min(crew, names.length) }, async () => {
+      for (let name = left.shift(); name !== undefined; name = left.shift()) {
+        const child = start(name);
+        tell(name, await play(child, { seeds, twice: false, untilBroken: true }));
+        child.disconnect();
+      }
+    }),
+  );
+}
+
+const CHUNK = 25;
+
+const start = (variant = ""): ChildProcess =>
+  fork(join(import.meta.dirname, "child.ts"), [variant], {
+    execArgv: ["--conditions=@posthorn/source", "--disable-warning=ExperimentalWarning"],
+    serialization: "advanced",
+  });
+
+async function play(child: ChildProcess, order: Order): Promise<readonly Played[]> {
+  child.send(order);
+  const answered = once(child, "message").then(([played]) => played as readonly Played[]);
+  const died = once(child, "exit").then(([code]) => {
+    throw new Error(`A process of the simulation ended (${code}) at ${JSON.stringify(order.seeds)}.`);
+  });
+  return Promise.race([answered, died]);
+}
