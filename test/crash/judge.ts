@@ -1,3 +1,4 @@
+import { contradictions, succeeded } from "./contradictions.ts";
 import type { Arrival, Evidence, Order, Remembered, Subscribed } from "./evidence.ts";
 
 export interface Verdict {
@@ -83,25 +84,6 @@ export function judge(evidence: Evidence): Verdict {
   };
 }
 
-/** How a delivery's rows contradict each other, or what arrived. */
-function contradictions(delivery: Remembered, sent: readonly Arrival[]): readonly string[] {
-  const { attemptLog, attempts, lapses, status } = delivery;
-  const accepted = attemptLog.filter(({ late }) => !late);
-  const successes = accepted.filter(({ outcome }) => outcome === "delivered");
-  const tokens = new Set(attemptLog.map(({ token }) => token));
-  const isWrong: Readonly<Record<string, boolean>> = {
-    "not ended": status === "pending",
-    "delivered, but never received": status === "delivered" && !sent.some(succeeded),
-    "delivered without one accepted success": successes.length !== (status === "delivered" ? 1 : 0),
-    "settled after it had ended": successes.length > 0 && accepted.at(-1) !== successes[0],
-    "attempts that do not add up": attempts !== accepted.filter(({ counted }) => counted).length,
-    "two attempts of one flight": tokens.size !== attemptLog.length,
-    "more late attempts than lapses": attemptLog.length - accepted.length > lapses,
-    "more sends than attempts and lapses": sent.length > accepted.length + lapses,
-  };
-  return Object.keys(isWrong).filter((what) => isWrong[what]);
-}
-
 /**
  * A success is repeated only if its attempt says that it failed, or if its flight lapsed because
  * something was done to its process, or to all of them, before its settlement. What a process had
@@ -133,7 +115,5 @@ const isOwed = ({ organization, type }: Order, subscription: Subscribed): boolea
   );
 
 const key = (label: string, subscription: string): string => `${label} to ${subscription}`;
-
-const succeeded = ({ status }: Arrival): boolean => status === 200;
 
 const describe = (delivery: Remembered): string => JSON.stringify(delivery);

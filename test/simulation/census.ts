@@ -3,13 +3,17 @@ import { MAX_LAPSES, SUSPECT_LAPSES } from "./checker/rule.ts";
 import type { Entry } from "./log.ts";
 
 /** What a run has met: a simulation that never gets there proves nothing about it. */
-export function met(log: readonly Entry[], { deliveries, sends, gates }: Ledger): readonly string[] {
+export function met(
+  log: readonly Entry[],
+  { deliveries, sends, gates }: Ledger,
+): readonly string[] {
   const found = new Set<string>();
   for (const entry of log) {
     if (entry.type === "found" && entry.by === "sweep") found.add("old age");
     if (entry.type === "pruned" && entry.events.length > 0) found.add("events forgotten");
     if (entry.type === "released") found.add("deliveries given back");
-    if (entry.type === "struck") found.add(`${entry.what} of a process`.replace("restart of a process", "a database restart"));
+    if (entry.type === "struck")
+      found.add(`${entry.what} of a process`.replace("restart of a process", "a database restart"));
     if (entry.type === "lost" && entry.when === "after") found.add("ambiguous commits");
     if (entry.type === "claimed" && entry.lapsed.some(({ disabled }) => disabled)) {
       found.add("switched off for a lapse");

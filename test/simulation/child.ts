@@ -29,7 +29,12 @@ process.on("message", ({ seeds, twice, untilBroken }: Order) => {
     for (const seed of seeds) {
       const { broken, figures, met, fingerprint } = await play(drawPlan(seed));
       const again = twice ? (await play(drawPlan(seed))).fingerprint : fingerprint;
-      const differs = { rule: "the same seed, the same run", laws: "21", what: "it differed", at: 0 };
+      const differs = {
+        rule: "the same seed, the same run",
+        laws: "21",
+        what: "it differed",
+        at: 0,
+      };
       played.push({ seed, broken: again === fingerprint ? broken : differs, figures, met });
       if (untilBroken && broken !== null) break;
     }

@@ -11,7 +11,14 @@ import { createHost, type Running } from "./host.ts";
 import { begin, type Clocks, type Life } from "./life.ts";
 import type { Entry } from "./log.ts";
 import { createOperator } from "./operator.ts";
-import { type Equipment, handlerTypes, type KeyId, type Plan, type Publish, type Strike } from "./plan.ts";
+import {
+  type Equipment,
+  handlerTypes,
+  type KeyId,
+  type Plan,
+  type Publish,
+  type Strike,
+} from "./plan.ts";
 import { createReceiver } from "./receiver.ts";
 import { createWeatherman, seedOf } from "./weatherman.ts";
 import { createWires } from "./wires.ts";
@@ -116,7 +123,14 @@ export async function play(plan: Plan): Promise<Outcome> {
   }
 
   const dice = diceFor("cluster");
-  const database = createDatabase({ world, chance: diceFor("database"), weather, write, kill, pause });
+  const database = createDatabase({
+    world,
+    chance: diceFor("database"),
+    weather,
+    write,
+    kill,
+    pause,
+  });
   const receiver = createReceiver({ world, chance: diceFor("receiver"), weather, write });
   const wires = createWires({ world, chance: diceFor("wires"), weather });
   const operator = createOperator({ world, ledger, write });
@@ -307,6 +321,7 @@ export async function play(plan: Plan): Promise<Outcome> {
     process.off("unhandledRejection", note);
   }
   if (!isBroken()) {
+    await database.recall();
     checker.end();
     brokenAt = world.now;
   }

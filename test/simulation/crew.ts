@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Order, Played } from "./child.ts";
@@ -55,11 +54,21 @@ const start = (variant = ""): ChildProcess =>
     serialization: "advanced",
   });
 
-async function play(child: ChildProcess, order: Order): Promise<readonly Played[]> {
-  child.send(order);
-  const answered = once(child, "message").then(([played]) => played as readonly Played[]);
-  const died = once(child, "exit").then(([code]) => {
-    throw new Error(`A process of the simulation ended (${code}) at ${JSON.stringify(order.seeds)}.`);
+function play(child: ChildProcess, order: Order): Promise<readonly Played[]> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      child.off("message", answer).off("exit", die);
+    };
+    const answer = (played: unknown): void => {
+      end();
+      resolve(played as readonly Played[]);
+    };
+    const die = (code: number | null): void => {
+      end();
+      const seeds = JSON.stringify(order.seeds);
+      reject(new Error(`A process of the simulation ended (${code}) at one of the seeds ${seeds}.`));
+    };
+    child.on("message", answer).on("exit", die);
+    child.send(order);
   });
-  return Promise.race([answered, died]);
 }

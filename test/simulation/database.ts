@@ -20,6 +20,8 @@ export interface Database {
   rollback(life: Life, tx: object): Promise<void>;
   /** Loses what is on its way and open transactions, and refuses everything for so long. */
   restart(ms: number): void;
+  /** Writes down what is left of all deliveries. */
+  recall(): Promise<void>;
 }
 
 export function createDatabase(options: {
@@ -79,7 +81,8 @@ export function createDatabase(options: {
     of: (storage: Storage<object>) => Methods,
   ): Methods {
     type Method = (...args: readonly unknown[]) => Promise<unknown>;
-    const call1 = (name: keyof Methods & string): Method =>
+    const call1 =
+      (name: keyof Methods & string): Method =>
       (...args) =>
         call(life, name, (storage) => (of(storage)[name] as Method)(...args));
     return Object.fromEntries(names.map((name) => [name, call1(name)])) as Methods;
@@ -125,6 +128,7 @@ export function createDatabase(options: {
         }
       }),
     rollback: (life, tx) => call(life, "rollback", async () => witness.rollback(tx)),
+    recall: witness.recall,
     restart: (ms) => {
       restarts += 1;
       refusesUntil = world.now + ms;

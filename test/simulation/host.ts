@@ -94,14 +94,11 @@ export function createHost(options: {
           if (isFinal || isPosthornError(error, "idempotency_conflict")) finish();
           else world.at(AGAIN_MS, begin);
         };
-        attempt(where, { ...order, transaction: calmer(order) }).then(
-          () => {
-            if (!where.life.alive) return;
-            isAnswered = true;
-            acknowledge();
-          },
-          again,
-        );
+        attempt(where, { ...order, transaction: calmer(order) }).then(() => {
+          if (!where.life.alive) return;
+          isAnswered = true;
+          acknowledge();
+        }, again);
         world.at(PATIENCE_MS, again);
       };
       begin();

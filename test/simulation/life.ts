@@ -22,10 +22,7 @@ export interface Clocks {
   sleptMs: number;
 }
 
-export function begin(
-  world: World,
-  { name, process, clocks, chance }: Begun,
-): Life {
+export function begin(world: World, { name, process, clocks, chance }: Begun): Life {
   const wall = (): number => world.now + clocks.skewMs;
   const bytes = (length: number): Uint8Array =>
     Uint8Array.from({ length }, () => chance.between(0, 255));

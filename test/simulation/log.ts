@@ -1,3 +1,5 @@
+import type { Remembered } from "../crash/evidence.ts";
+
 /** What the host calls an event; Posthorn's own tests have no name but their id. */
 export const labelOf = (id: string, payload: string): string =>
   (JSON.parse(payload) as { readonly label?: string }).label ?? `test ${id}`;
@@ -22,7 +24,8 @@ export type Entry =
   | Landed
   | Struck
   | Lost
-  | Stopped;
+  | Stopped
+  | Recalled;
 
 /** A host begins to publish. */
 export interface Publishing {
@@ -293,6 +296,13 @@ export interface Lost {
   readonly method: string;
   /** Before it had an effect, or after. */
   readonly when: "before" | "after";
+}
+
+/** What the storage remembers of a delivery in the end. */
+export interface Recalled {
+  readonly type: "recalled";
+  readonly at: number;
+  readonly delivery: Remembered;
 }
 
 /** A bus has stopped, as far as it says. */

@@ -269,7 +269,9 @@ export function drawPlan(seed: number): Plan {
       ...some("kill", 6, () => strike("kill", between(100, 20_000))),
       ...some("pause", 4, () => strike("pause", pauseMs())),
       ...some("machine sleep", 3, () => strike("machine sleep", pauseMs())),
-      ...some("clock jump", 4, () => strike("clock jump", pick([-1, 1]) * between(600, 3_600) * SECOND)),
+      ...some("clock jump", 4, () =>
+        strike("clock jump", pick([-1, 1]) * between(600, 3_600) * SECOND),
+      ),
       ...some("database restart", 2, () => strike("database restart", between(100, 8_000))),
       ...some("stop", 4, () => strike("stop", pick([0, 100, 1_000, 10_000]))),
       ...some("abilities", 3, () => strike("abilities", 1_000, lack())),
@@ -373,7 +375,9 @@ export function without(plan: Plan, fault: Fault): Plan {
     ...plan,
     rates: fault in plan.rates ? { ...plan.rates, [fault]: 0 } : plan.rates,
     processes:
-      fault === "clock skew" ? plan.processes.map((one) => ({ ...one, skewMs: 0 })) : plan.processes,
+      fault === "clock skew"
+        ? plan.processes.map((one) => ({ ...one, skewMs: 0 }))
+        : plan.processes,
     publishes: others(plan.publishes),
     weather: others(plan.weather),
     strikes: others(plan.strikes),

@@ -49,7 +49,11 @@ if (values.seed !== undefined) {
   await replay(Number(values.seed));
 } else {
   if (!values.variants) {
-    await playSeeds("corpus", corpus.map(({ seed }) => seed), false);
+    await playSeeds(
+      "corpus",
+      corpus.map(({ seed }) => seed),
+      false,
+    );
     const seeds = Array.from({ length: count }, (_, index) => (base + index) % MOST_SEEDS);
     await playSeeds(`twice, from ${base}`, seeds.slice(0, TWICE), true);
     await playSeeds(`from ${base + TWICE}`, seeds.slice(TWICE), false);
@@ -74,7 +78,9 @@ async function playSeeds(title: string, seeds: readonly number[], twice: boolean
     for (const { met } of played) {
       for (const what of met) found.set(what, (found.get(what) ?? 0) + 1);
     }
-    const parts = [...found].toSorted((a, b) => b[1] - a[1]).map(([what, times]) => `${what} ${times}`);
+    const parts = [...found]
+      .toSorted((a, b) => b[1] - a[1])
+      .map(([what, times]) => `${what} ${times}`);
     console.log(`  seeds that met: ${parts.join(", ")}`);
   }
   for (const { seed } of broken.slice(0, SHOWN)) await explain(seed);
@@ -103,7 +109,9 @@ async function explain(seed: number): Promise<void> {
   const { faults, plan: least, outcome: shrunk } = await shrink(plan, outcome);
   console.log(`  pnpm simulate --seed ${seed}`);
   console.log(`  broken: ${outcome.broken.rule} (${outcome.broken.laws}): ${outcome.broken.what}`);
-  console.log(`  still broken with ${faults.join(", ") || "no fault"}, within ${least.chaosMs} ms:`);
+  console.log(
+    `  still broken with ${faults.join(", ") || "no fault"}, within ${least.chaosMs} ms:`,
+  );
   console.log(`  ${shrunk.broken?.what}`);
   for (const line of traceOf(shrunk, TRACE_LINES)) console.log(`  ${line}`);
 }
@@ -131,7 +139,8 @@ async function tryVariants(): Promise<void> {
 function sumOf(all: readonly Figures[]): Figures {
   const faults: { [why: string]: number } = {};
   for (const each of all) {
-    for (const [why, times] of Object.entries(each.faults)) faults[why] = (faults[why] ?? 0) + times;
+    for (const [why, times] of Object.entries(each.faults))
+      faults[why] = (faults[why] ?? 0) + times;
   }
   const sum = (of: (figures: Figures) => number): number =>
     all.reduce((total, figures) => total + of(figures), 0);

@@ -9,13 +9,15 @@ export interface Shrunk {
 }
 
 /** Leaves out one kind of fault after the other, and then shortens the time in which they strike. */
-export async function shrink(plan: Plan, outcome: Outcome): Promise<Shrunk> {
+export async function shrink(
+  plan: Plan,
+  outcome: Outcome,
+  replay: (plan: Plan) => Promise<Outcome> = play,
+): Promise<Shrunk> {
   let least = { plan, outcome };
-  const keepIfBroken = async (smaller: Plan): Promise<boolean> => {
-    const next = await play(smaller);
-    const isSame = next.broken?.rule === outcome.broken?.rule;
-    if (isSame) least = { plan: smaller, outcome: next };
-    return isSame;
+  const keepIfBroken = async (smaller: Plan): Promise<void> => {
+    const next = await replay(smaller);
+    if (next.broken?.rule === outcome.broken?.rule) least = { plan: smaller, outcome: next };
   };
   for (const fault of faultsIn(plan)) await keepIfBroken(without(least.plan, fault));
   for (let stepMs = least.plan.chaosMs / 2; stepMs >= 500; stepMs /= 2) {

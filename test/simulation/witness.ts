@@ -7,8 +7,8 @@ import type {
   Plan,
   RouteInput,
   RoutePlan,
-  Settlement,
   SettleChange,
+  Settlement,
   SettleState,
   Storage,
   SubscriptionRecord,
@@ -28,6 +28,8 @@ export interface Witness {
   heard(caller: Caller): Storage<object>;
   commit(tx: object): Promise<void>;
   rollback(tx: object): void;
+  /** What is left of all deliveries. */
+  recall(): Promise<void>;
 }
 
 type Reference = { readonly organization: string; readonly id: string };
@@ -348,6 +350,14 @@ export function createWitness(
 
   return {
     heard,
+    recall: async () => {
+      for (const reference of [...pending.values(), ...ended.values()]) {
+        const delivery = await storage.history.delivery(reference);
+        if (delivery === null) continue;
+        const attemptLog = await storage.history.attempts(reference);
+        write({ type: "recalled", at: clock(), delivery: { ...delivery, attemptLog } });
+      }
+    },
     commit: async (tx) => {
       await commit(tx);
       await keepStored(written.get(tx) ?? []);

@@ -184,9 +184,7 @@ const lapse = (status: "pending" | "dead", lapses: number) => ({
 
 /** A log for each rule that breaks it, and nothing before it. */
 const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
-  "an acknowledged event is stored": () => [
-    { type: "acknowledged", at: 100, label: "event 1" },
-  ],
+  "an acknowledged event is stored": () => [{ type: "acknowledged", at: 100, label: "event 1" }],
   "an event is routed to every subscription that matches, once": () => [
     subscribed(),
     stored(),
@@ -227,10 +225,7 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
     ...failedOnce(),
     claimed(2_000, [flown("d1", { attempts: 0, failures: 1 })]),
   ],
-  "a flight whose lease is over ends, and no other does": () => [
-    ...flying,
-    claimed(13_000, []),
-  ],
+  "a flight whose lease is over ends, and no other does": () => [...flying, claimed(13_000, [])],
   "a flight without an outcome counts as a lapse, and the fifth ends the delivery": () => [
     ...flying,
     claimed(13_000, [], lapse("pending", 0)),
@@ -339,6 +334,32 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
     settled("t1000", "failed", moved(seen(5_000, 1), seen(9_000, 2))),
   ],
   "what is called delivered has arrived": () => [...flying, settled("t1000")],
+  "what is remembered fits what has arrived": () => [
+    ...delivered(),
+    {
+      type: "recalled",
+      at: 2_000,
+      delivery: {
+        id: "d1",
+        organization: "acme",
+        eventId: "e1",
+        eventType: "order_paid",
+        subscriptionId: "s1",
+        handlerType: "post",
+        status: "delivered",
+        inFlight: false,
+        dueAt: null,
+        attempts: 1,
+        throttles: 0,
+        lapses: 0,
+        reason: null,
+        redeliveryOf: null,
+        createdAt: 500,
+        completedAt: 1_020,
+        attemptLog: [],
+      },
+    },
+  ],
   "a duplicate is somebody's fault": () => [
     ...arrived(),
     {
@@ -438,8 +459,14 @@ describe("the checker", () => {
   });
 
   it.each([
-    ["the process was killed", { type: "struck", at: 1_025, what: "kill", process: "a.1", until: 1_025 }],
-    ["the storage failed", { type: "lost", at: 1_025, process: "a.1", method: "settle", when: "after" }],
+    [
+      "the process was killed",
+      { type: "struck", at: 1_025, what: "kill", process: "a.1", until: 1_025 },
+    ],
+    [
+      "the storage failed",
+      { type: "lost", at: 1_025, process: "a.1", method: "settle", when: "after" },
+    ],
   ] as const)("forgives a duplicate where %s", (_why, entry) => {
     const again = claimed(13_000, [flown("d1", { lapses: 1 })], {
       process: "b.1",

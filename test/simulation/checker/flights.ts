@@ -81,7 +81,8 @@ export const flightRules: readonly Rule[] = [
         if (delivery === undefined || delivery.forgotten) return null;
         const isOn = delivery.flight?.token === token;
         if (isOn && result !== "settled") return `the flight of ${deliveryId} was not settled`;
-        if (!isOn && result === "settled") return `a flight of ${deliveryId} that was over was settled`;
+        if (!isOn && result === "settled")
+          return `a flight of ${deliveryId} that was over was settled`;
         const flight = delivery.flights.find((one) => one.token === token);
         const isRepeat = flight?.over === "settled";
         if (result === "late" && isRepeat) return `a repeat for ${deliveryId} was taken for late`;
@@ -265,7 +266,8 @@ export const flightRules: readonly Rule[] = [
       if (first !== undefined && nextDueAt > entry.now) {
         return `${first.id} was due and left, and the next claim is not due at once`;
       }
-      const [later] = nextDueAt <= entry.now ? [] : remaining({ ...entry, now: nextDueAt - 1 }, ledger);
+      const [later] =
+        nextDueAt <= entry.now ? [] : remaining({ ...entry, now: nextDueAt - 1 }, ledger);
       if (later !== undefined && later.dueAt !== null) {
         return `${later.id} is due at ${later.dueAt}, and nobody comes before ${nextDueAt}`;
       }

@@ -164,7 +164,10 @@ export function createLedger(): Ledger {
 
   function owe(
     given: { readonly id: string; readonly eventId: string; readonly subscriptionId: string },
-    { createdAt, redeliveryOf }: { readonly createdAt: number; readonly redeliveryOf: string | null },
+    {
+      createdAt,
+      redeliveryOf,
+    }: { readonly createdAt: number; readonly redeliveryOf: string | null },
   ): KnownDelivery {
     const subscription = subscriptions.get(given.subscriptionId);
     const delivery: KnownDelivery = {
@@ -256,9 +259,14 @@ export function createLedger(): Ledger {
       delivery.dueAt = subscription?.order === "none" ? change.dueAt : null;
     }
 
-    const isInterrupted = send?.landed?.interrupted === true || change.lapses > (flight?.lapses ?? 0);
+    const isInterrupted =
+      send?.landed?.interrupted === true || change.lapses > (flight?.lapses ?? 0);
     const isFailure = (outcome === "failed" || outcome === "unknown") && !isInterrupted;
-    if (subscription !== undefined && !subscription.deleted && flight?.version === subscription.version) {
+    if (
+      subscription !== undefined &&
+      !subscription.deleted &&
+      flight?.version === subscription.version
+    ) {
       if (!isInterrupted && !report.plain) {
         if (outcome === "delivered" || outcome === "gone") subscription.failures = 0;
         else if (isFailure && subscription.enabled) {
@@ -289,7 +297,12 @@ export function createLedger(): Ledger {
     if (outcome === "delivered") for (const { id } of flight?.gates ?? []) gateOf(id).failures = 0;
     const landed = send?.landed;
     const asked = flight?.gates.find(({ name }) => name === landed?.gate);
-    if (outcome === "throttled" && landed && asked && change.gates.some(({ id }) => id === asked.id)) {
+    if (
+      outcome === "throttled" &&
+      landed &&
+      asked &&
+      change.gates.some(({ id }) => id === asked.id)
+    ) {
       const gate = gateOf(asked.id);
       gate.closedUntil = Math.max(gate.closedUntil, endedAt + landed.askedMs);
     }
@@ -437,6 +450,7 @@ export function createLedger(): Ledger {
           losses.push(entry);
           return;
         case "stopped":
+        case "recalled":
           return;
       }
     },

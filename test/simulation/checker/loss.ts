@@ -125,7 +125,11 @@ export const lossRules: readonly Rule[] = [
             : null;
         }
         for (const { event, subscription, redeliveryOf: of } of deliveries.values()) {
-          if (event?.id === fresh.eventId && subscription?.id === fresh.subscriptionId && of === null)
+          if (
+            event?.id === fresh.eventId &&
+            subscription?.id === fresh.subscriptionId &&
+            of === null
+          )
             return `${event.label} has a second delivery to subscription ${subscription.id}`;
         }
         return null;
@@ -143,7 +147,9 @@ export const lossRules: readonly Rule[] = [
         if (known.idempotencyKey === idempotencyKey && idempotencyKey !== null) {
           return `${label} and ${known.label} were stored with one key`;
         }
-        return known.label === label && !label.startsWith("test") ? `${label} was stored twice` : null;
+        return known.label === label && !label.startsWith("test")
+          ? `${label} was stored twice`
+          : null;
       });
     },
   },

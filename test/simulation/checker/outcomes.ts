@@ -1,6 +1,7 @@
+import { contradictions } from "../../crash/contradictions.ts";
 import { wasStruck } from "./flights.ts";
 import type { KnownSend, Ledger } from "./ledger.ts";
-import { firstOf, FREE_THROTTLES, GRACE_MS, MAX_LAPSES, type Rule, type Terms } from "./rule.ts";
+import { FREE_THROTTLES, firstOf, GRACE_MS, MAX_LAPSES, type Rule, type Terms } from "./rule.ts";
 
 /** A bus waits for so long, after its handlers have ended, for what they did to be recorded. */
 const LAST_SETTLES_MS = 1_000;
@@ -37,6 +38,17 @@ export const outcomeRules: readonly Rule[] = [
         );
         return hasArrived ? null : `${deliveryId} is called delivered, and has not arrived`;
       });
+    },
+  },
+  {
+    name: "what is remembered fits what has arrived",
+    laws: "I3, I4, I5, 4",
+    see: (entry, { deliveries }) => {
+      if (entry.type !== "recalled" || entry.delivery.status === "canceled") return null;
+      const sends = deliveries.get(entry.delivery.id)?.sends ?? [];
+      const arrivals = sends.map(({ takenAt }) => ({ status: takenAt === null ? 500 : 200 }));
+      const [first] = contradictions(entry.delivery, arrivals);
+      return first === undefined ? null : `${first}: ${JSON.stringify(entry.delivery)}`;
     },
   },
   {

@@ -56,11 +56,11 @@ export const subscriptionRules: readonly Rule[] = [
         const isMany = isFailure && subscription.enabled && failures >= autoDisable.attempts;
         const isLong = subscription.failures === 0 ? 0 : failingMs;
         if (change.disabled) {
-          const isAllowed =
-            outcome === "gone" || subscription.order === "stop_at_dead" || isMany;
+          const isAllowed = outcome === "gone" || subscription.order === "stop_at_dead" || isMany;
           return isAllowed ? null : `${subscription.id} was switched off for ${outcome}`;
         }
-        if (outcome === "gone" && !isLapse) return `${subscription.id} is gone, and not switched off`;
+        if (outcome === "gone" && !isLapse)
+          return `${subscription.id} is gone, and not switched off`;
         return isMany && isLong >= autoDisable.ms + SETTLE_MS
           ? `${subscription.id} has failed ${failures} times, and is not switched off`
           : null;
@@ -104,7 +104,9 @@ export const subscriptionRules: readonly Rule[] = [
         other.queue === event.queue &&
         other.storedAt < event.begunAt &&
         isOwed(other, subscription) &&
-        ![...deliveries.values()].some((one) => one.event === other && one.subscription === subscription)
+        ![...deliveries.values()].some(
+          (one) => one.event === other && one.subscription === subscription,
+        )
           ? `${entry.label} was sent before ${other.label} was routed`
           : null,
       );
