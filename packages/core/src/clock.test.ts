@@ -71,6 +71,39 @@ describe("with a clock in the storage", () => {
     },
   );
 
+  it("an answer that was long on its way is asked for again, a few times, and soon after", async () => {
+    const time = { wall: T, mono: 0 };
+    let [asked, tookMs] = [0, [8_000, 20]];
+    const pass = (ms: number): void => {
+      time.wall += ms;
+      time.mono += ms;
+    };
+    const clock = storageClock(
+      {
+        clock: async () => {
+          const at = time.wall;
+          pass(tookMs[Math.min(asked, tookMs.length - 1)] ?? 0);
+          asked += 1;
+          return at;
+        },
+      },
+      { ...nodeSystem(), now: () => time.wall, mono: () => time.mono },
+    );
+    await clock.refresh();
+    expect([asked, time.wall - clock.now()]).toEqual([2, 20]);
+    pass(59_000);
+    await clock.refresh();
+    expect(asked).toBe(2);
+
+    [asked, tookMs] = [0, [900]];
+    pass(1_000);
+    await clock.refresh();
+    expect([asked, time.wall - clock.now()]).toEqual([3, 900]);
+    pass(5_000);
+    await clock.refresh();
+    expect(asked).toBe(6);
+  });
+
   it("a process that was stopped finds the time again", async () => {
     const { clock, time, state, pass } = machine({ storage: T });
     await clock.refresh();
