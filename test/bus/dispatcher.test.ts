@@ -1,4 +1,4 @@
-import { createEventBus, delivered, type Outcome, type Storage } from "@posthorn/core";
+import { createEventBus, delivered, failed, type Outcome, type Storage } from "@posthorn/core";
 import { memoryStorage } from "@posthorn/storage-memory";
 import { virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
@@ -55,6 +55,60 @@ async function setup({ reply, concurrency = 50, limit, between }: Given) {
     },
   };
 }
+
+/** A bus on a machine that goes to sleep: its wall clock goes on, its monotonic clock does not. */
+async function sleeper(between: (sound: Storage, sleep: (ms: number) => void) => Partial<Storage>) {
+  const system = virtualSystem();
+  const sound = memoryStorage();
+  let sleptMs = 0;
+  const now = (): number => system.now() + sleptMs;
+  const sleep = (ms: number): void => {
+    sleptMs += ms;
+  };
+  const replies: (() => Promise<Outcome>)[] = [];
+  const { handler } = probe({ now, reply: () => replies.shift()?.() ?? delivered() });
+  const storage = { ...sound, clock: async () => now(), ...between(sound, sleep) };
+  const bus = createEventBus({ catalog, handlers: [handler], storage, system: { ...system, now } });
+  await bus.subscriptions.create({
+    ...acme,
+    name: "n",
+    eventTypes: ["*"],
+    type: "probe",
+    configuration: { to: "a" },
+  });
+  return { bus, now, sleep, replies };
+}
+
+describe("a machine that sleeps", () => {
+  it("claims by the time that it is when it wakes, not by that of its last look", async () => {
+    const behind: number[] = [];
+    const { bus, now } = await sleeper((sound, sleep) => ({
+      route: async (request, plan) => {
+        const routed = await sound.route(request, plan);
+        sleep(60_000);
+        return routed;
+      },
+      claim: (request, rules) => {
+        behind.push(now() - request.now);
+        return sound.claim(request, rules);
+      },
+    }));
+    await bus.drain();
+    expect(behind).toEqual([0]);
+  });
+
+  it("tries again as long after its failure as the schedule says, by the time that it is", async () => {
+    const { bus, now, sleep, replies } = await sleeper(() => ({}));
+    replies.push(async () => {
+      await settle();
+      sleep(20_000);
+      return failed("away");
+    });
+    await bus.publish("project_created", { name: "x" }, acme);
+    const { nextDueAt } = await bus.drain();
+    expect((nextDueAt ?? 0) - now()).toBeGreaterThanOrEqual(4_000);
+  });
+});
 
 describe("a flight", () => {
   it("is asked for only where a slot is free, and not more than 5,000 deliveries are made at once", async () => {

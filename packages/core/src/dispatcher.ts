@@ -134,6 +134,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let woken = false;
   let endSleep: (() => void) | null = null;
 
+  /** How many flights have ended. */
+  let landings = 0;
+
   /** Calls; what is in them is `deliveries`. */
   const inFlight = (): number => queue.pending + queue.size;
   let deliveries = 0;
@@ -238,6 +241,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Takes what is due; null if no slot is free for it. */
   async function claim(): Promise<(ClaimResult & Pick<Turn, "held">) | null> {
+    await clock.refresh();
     const free = concurrency - inFlight();
     const alone = quarantine && inFlight() === 0;
     hungry = free === 0 || (quarantine && !alone);
@@ -263,6 +267,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         .finally(() => {
           flights.end(place);
           deliveries -= call.length;
+          landings += 1;
           if (hungry) wake();
         });
     }
@@ -366,8 +371,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     drain: async () => {
       for (;;) {
         if (state === "stopped") throw stoppedError("drain");
+        const before = landings;
         const { progressed, starved, held, left, nextDueAt } = await turn();
-        if (progressed) continue;
+        if (progressed || landings > before) continue;
         if (inFlight() > 0) await landing();
         else if (left) await system.sleep(LOOK_AGAIN_MS);
         else if (!starved && (nextDueAt === null || nextDueAt > clock.now())) return { nextDueAt };

@@ -79,6 +79,7 @@ export function createSettle(options: {
   const trouble = createTrouble();
 
   const write = groupCommit(async (calls: readonly (readonly Item[])[]) => {
+    await clock.refresh().catch(() => {});
     const now = clock.now();
     const items = calls.flat();
     const byFlight = new Map(items.map((item) => [flightKey(item.settlement), item]));
