@@ -110,6 +110,28 @@ describe("a machine that sleeps", () => {
   });
 });
 
+describe("a bus that stops in the middle of a look", () => {
+  it("takes nothing more", async () => {
+    let claims = 0;
+    const { bus } = await setup({
+      between: (sound) => ({
+        route: async (request, plan) => {
+          const routed = await sound.route(request, plan);
+          void bus.stop();
+          return routed;
+        },
+        claim: (request, rules) => {
+          claims += 1;
+          return sound.claim(request, rules);
+        },
+      }),
+    });
+    bus.start();
+    await settle();
+    expect(claims).toBe(0);
+  });
+});
+
 describe("a flight", () => {
   it("is asked for only where a slot is free, and not more than 5,000 deliveries are made at once", async () => {
     const waiting: ((outcome: Outcome) => void)[] = [];

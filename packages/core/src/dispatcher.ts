@@ -239,9 +239,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     );
   }
 
-  /** Takes what is due; null if no slot is free for it. */
+  /** Takes what is due; null if no slot is free for it, or the bus stops. */
   async function claim(): Promise<(ClaimResult & Pick<Turn, "held">) | null> {
     await clock.refresh();
+    if (state === "stopped") return null;
     const free = concurrency - inFlight();
     const alone = quarantine && inFlight() === 0;
     hungry = free === 0 || (quarantine && !alone);
