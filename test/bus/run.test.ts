@@ -358,6 +358,53 @@ describe("processes that share a storage", () => {
     await bus.stop();
   });
 
+  it("start nothing beside what has lapsed twice, for as long as it is on its way", async () => {
+    const system = virtualSystem();
+    const storage = memoryStorage();
+    const crowd: number[] = [];
+    let flying = 0;
+    const { handler } = probe({ now: system.now });
+    const bus = createEventBus({
+      catalog,
+      storage,
+      system,
+      handlers: [
+        {
+          ...handler,
+          deliver: async () => {
+            flying += 1;
+            crowd.push(flying);
+            if (crowd.length === 1) {
+              await bus.publish("project_created", { name: "two" }, acme);
+              void bus.drain();
+            }
+            await settle();
+            flying -= 1;
+            return delivered();
+          },
+        },
+      ],
+    });
+    await bus.subscriptions.create({
+      ...acme,
+      name: "n",
+      eventTypes: ["*"],
+      type: "probe",
+      configuration: { to: "a" },
+    });
+    await bus.publish("project_created", { name: "one" }, acme);
+    for (let crashes = 0; crashes < 2; crashes += 1) {
+      const process = mortal(storage, system);
+      const poison = { ...handler, deliver: () => new Promise<never>(() => {}) };
+      void createEventBus({ catalog, handlers: [poison], ...process }).drain();
+      await settle();
+      process.kill();
+      system.moveTo(system.now() + 60_000);
+    }
+    await bus.drain();
+    expect(crowd).toEqual([1, 1]);
+  });
+
   it("deliver alone what ended in two lapses, and give up at the fifth", async () => {
     const system = virtualSystem();
     const storage = memoryStorage();

@@ -125,6 +125,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let previousTurn: Promise<unknown> = Promise.resolve();
   /** A suspect is waiting to be delivered alone: nothing else starts until it was. */
   let quarantine = false;
+  /** A suspect is on its way, alone: nothing else starts until it has landed. */
+  let suspectFlies = false;
   /** The last turn left something for want of slots: a landing is worth another. */
   let hungry = false;
   let tidyAt = 0;
@@ -185,9 +187,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function takeTurn(): Promise<Turn> {
     await clock.refresh();
+    suspectFlies &&= inFlight() > 0;
     const routed = await storage.route(
       {
-        ...terms(quarantine ? 0 : concurrency - inFlight()),
+        ...terms(quarantine || suspectFlies ? 0 : concurrency - inFlight()),
         maxEvents: MAX_EVENTS,
         maxDeliveries: MAX_DELIVERIES,
       },
@@ -245,13 +248,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (state === "stopped") return null;
     const free = concurrency - inFlight();
     const alone = quarantine && inFlight() === 0;
-    hungry = free === 0 || (quarantine && !alone);
+    hungry = free === 0 || suspectFlies || (quarantine && !alone);
     if (hungry) return null;
     hungry = flights.isFull(limits);
     const request = { ...terms(free), alone };
     const result = await storage.claim(request, { admit, lapse: lapses.rule });
     const { claims, nextDueAt } = result;
     quarantine = alone ? false : result.suspects;
+    suspectFlies = alone && claims.length > 0;
     if (quarantine && inFlight() + claims.length === 0) return claim();
     const held = claims.length === 0 && nextDueAt !== null && nextDueAt <= request.now;
     return { ...result, held };
