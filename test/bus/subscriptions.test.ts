@@ -377,6 +377,37 @@ describe("subscriptions.update", () => {
   });
 });
 
+describe("a subscription that is switched off while somebody changes it", () => {
+  it("stays off, and has the change", async () => {
+    const sound = memoryStorage();
+    const { handler } = probe({ now: () => 0 });
+    let isGone = false;
+    const storage = {
+      ...sound,
+      subscriptions: {
+        ...sound.subscriptions,
+        get: async (reference: { organization: string; id: string }) => {
+          const record = await sound.subscriptions.get(reference);
+          if (isGone && record !== null) {
+            isGone = false;
+            await sound.subscriptions.report(record, { disabledReason: "It is gone." });
+          }
+          return record;
+        },
+      },
+    };
+    const encryptionKeys = [{ id: "a", key: Uint8Array.from({ length: 32 }, (_, at) => at) }];
+    const bus = createEventBus({ catalog, handlers: [handler], storage, encryptionKeys });
+    const { id } = await bus.subscriptions.create(input);
+    isGone = true;
+    expect(await bus.subscriptions.update({ ...acme, id }, { name: "Other" })).toMatchObject({
+      name: "Other",
+      enabled: false,
+      disabledReason: "It is gone.",
+    });
+  });
+});
+
 describe("an organization", () => {
   it("finds no other organization's subscription, whatever it tries", async () => {
     const { bus } = setup();

@@ -345,7 +345,7 @@ export interface SettleChange {
 
 /**
  * What Posthorn finds out about a subscription. Findings raise no version: they are not the
- * customer's.
+ * customer's. Only switching off does, lest an update that has not seen it switch on again.
  */
 export interface SubscriptionFindings {
   readonly status?: SubscriptionStatus;

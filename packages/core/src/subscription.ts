@@ -45,7 +45,10 @@ export interface SubscriptionRecord extends Subscription {
   readonly state: Json;
   /** Null unless its latest attempts have failed. */
   readonly failing: Failing | null;
-  /** Raised by every change of what the customer configured. */
+  /**
+   * Raised by every change of what the customer configured, and by switching it off: an update that
+   * has not seen that would switch it on again.
+   */
   readonly version: number;
   /** Unique in the organization: a second create with it answers the first subscription. */
   readonly idempotencyKey: string | null;
@@ -60,7 +63,7 @@ export const learned = (
 ): SubscriptionRecord => ({
   ...record,
   ...findings,
-  ...(findings.disabledReason !== undefined && { enabled: false }),
+  ...(findings.disabledReason !== undefined && { enabled: false, version: record.version + 1 }),
 });
 
 /** What a secret looks like from outside. Sent back in an update, it means: keep what is stored. */

@@ -17,6 +17,7 @@ export function findingsIn(dialect: Dialect): Findings {
     table: "subscriptions",
     rows: {
       id: "key",
+      version: "int",
       enabled: "int",
       disabled_reason: "text",
       status: "text",
@@ -28,6 +29,7 @@ export function findingsIn(dialect: Dialect): Findings {
       failing_warned: "int",
     },
     set: {
+      version: "r.version",
       enabled: "r.enabled",
       disabled_reason: "r.disabled_reason",
       status: "r.status",
@@ -43,7 +45,7 @@ export function findingsIn(dialect: Dialect): Findings {
   const switchOff = dialect.update({
     table: "subscriptions",
     rows: { id: "key", disabled_reason: "text" },
-    set: { enabled: "0", disabled_reason: "r.disabled_reason" },
+    set: { version: "t.version + 1", enabled: "0", disabled_reason: "r.disabled_reason" },
     where: "t.id = r.id",
   });
   const park = dialect.update({

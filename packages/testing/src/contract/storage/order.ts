@@ -246,7 +246,7 @@ export const orderCases: readonly StorageCase[] = [
       });
       assert.equal((await claim({ now: NOW + MINUTE })).claims.length, 0);
       assert.equal((await delivery(first)).status, "pending");
-      const record = { ...subscription, version: 2 };
+      const record = { ...subscription, version: 3 };
       await storage.subscriptions.update(record, aLane(order.lane));
       assert.deepEqual(idsOf((await claim({ now: NOW + MINUTE })).claims), [first]);
       assert.equal((await delivery(second)).dueAt, null);
@@ -264,7 +264,7 @@ export const orderCases: readonly StorageCase[] = [
       await storage.cancel({ organization: ACME, deliveryId: first, reason: "no", now: NOW + 1 });
       assert.equal((await delivery(second)).dueAt, NOW + 1);
       assert.equal((await claim({ now: NOW + MINUTE })).claims.length, 0);
-      await storage.subscriptions.update({ ...subscription, version: 2 }, aLane(order.lane));
+      await storage.subscriptions.update({ ...subscription, version: 3 }, aLane(order.lane));
       assert.deepEqual(idsOf((await claim({ now: NOW + MINUTE })).claims), [second]);
     },
 

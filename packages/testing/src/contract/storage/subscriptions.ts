@@ -275,8 +275,19 @@ export const subscriptionCases: readonly StorageCase[] = [
       const { subscription } = await owe();
       await storage.subscriptions.report(subscription, { disabledReason: "gone" });
       const kept = await storage.subscriptions.get(subscription);
-      assert.deepEqual([kept?.enabled, kept?.disabledReason, kept?.version], [false, "gone", 1]);
+      assert.deepEqual([kept?.enabled, kept?.disabledReason, kept?.version], [false, "gone", 2]);
       assert.deepEqual((await claim()).claims, []);
+    },
+
+    "an update that has not seen that it was switched off changes nothing": async ({
+      storage,
+      subscribe,
+    }) => {
+      const record = await subscribe();
+      await storage.subscriptions.report(record, { disabledReason: "gone" });
+      const renamed = { ...record, name: "another", version: record.version + 1 };
+      assert.equal(await storage.subscriptions.update(renamed, aLane()), false);
+      assert.equal((await storage.subscriptions.get(record))?.enabled, false);
     },
 
     "those sealed with another key are found, in the order of ids": async ({

@@ -207,7 +207,7 @@ export const learned = (
 ): SubscriptionRecord => ({
   ...record,
   ...findings,
-  ...(findings.disabledReason !== undefined && { enabled: false }),
+  ...(findings.disabledReason !== undefined && { enabled: false, version: record.version + 1 }),
 });
 
 export function learn(lane: Lane, findings: SubscriptionFindings): void {
