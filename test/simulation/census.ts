@@ -1,6 +1,13 @@
 import type { Ledger } from "./checker/ledger.ts";
 import { MAX_LAPSES, SUSPECT_LAPSES } from "./checker/rule.ts";
-import type { Entry } from "./log.ts";
+import type { Entry, Struck } from "./log.ts";
+
+const STRIKES: Readonly<Record<Struck["what"], string>> = {
+  kill: "a kill",
+  pause: "a pause",
+  stop: "a stop",
+  restart: "a database restart",
+};
 
 /** What a run has met: a simulation that never gets there proves nothing about it. */
 export function met(
@@ -12,8 +19,7 @@ export function met(
     if (entry.type === "found" && entry.by === "sweep") found.add("old age");
     if (entry.type === "pruned" && entry.events.length > 0) found.add("events forgotten");
     if (entry.type === "released") found.add("deliveries given back");
-    if (entry.type === "struck")
-      found.add(`${entry.what} of a process`.replace("restart of a process", "a database restart"));
+    if (entry.type === "struck") found.add(STRIKES[entry.what]);
     if (entry.type === "lost" && entry.when === "after") found.add("ambiguous commits");
     if (entry.type === "claimed" && entry.lapsed.some(({ disabled }) => disabled)) {
       found.add("switched off for a lapse");

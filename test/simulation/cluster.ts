@@ -224,32 +224,28 @@ export async function play(plan: Plan): Promise<Outcome> {
   }
 
   function strike({ fault, process, ms, equipment }: Strike): void {
-    if (fault === "database restart") return database.restart(ms);
-    const member = members[process] as Member;
-    const { running, clocks } = member;
-    if (fault === "clock jump") {
-      clocks.skewMs += ms;
-      const name = running?.life.name ?? null;
-      if (name !== null)
-        write({ type: "struck", at: world.now, what: "jump", process: name, until: world.now });
-      return;
-    }
+    const { running, clocks } = members[process] as Member;
+    if (fault === "database restart") database.restart(ms);
+    if (fault === "clock jump") clocks.skewMs += ms;
     if (running === null) return;
     const { life } = running;
     switch (fault) {
       case "kill":
-        return kill(life, ms);
+        kill(life, ms);
+        return;
       case "pause":
-        return pause(life, ms);
+        pause(life, ms);
+        return;
       case "machine sleep":
         pause(life, ms);
         clocks.sleptMs += ms;
         return;
       case "stop":
-        return stop(running, ms, {});
+        stop(running, ms, {});
+        return;
       case "keys":
       case "abilities":
-        return stop(running, 1_000, equipment);
+        stop(running, 1_000, equipment);
     }
   }
 

@@ -66,7 +66,9 @@ function play(child: ChildProcess, order: Order): Promise<readonly Played[]> {
     const die = (code: number | null): void => {
       end();
       const seeds = JSON.stringify(order.seeds);
-      reject(new Error(`A process of the simulation ended (${code}) at one of the seeds ${seeds}.`));
+      reject(
+        new Error(`A process of the simulation ended (${code}) at one of the seeds ${seeds}.`),
+      );
     };
     child.on("message", answer).on("exit", die);
     child.send(order);

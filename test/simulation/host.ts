@@ -86,7 +86,10 @@ export function createHost(options: {
       const begin = (): void => {
         if (over) return;
         const where = running(order.process);
-        if (where === null) return world.at(AGAIN_MS, begin);
+        if (where === null) {
+          world.at(AGAIN_MS, begin);
+          return;
+        }
         let isAnswered = false;
         const again = (error?: unknown): void => {
           if (isAnswered || over) return;

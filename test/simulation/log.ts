@@ -283,7 +283,7 @@ export interface Landed {
 export interface Struck {
   readonly type: "struck";
   readonly at: number;
-  readonly what: "kill" | "pause" | "sleep" | "stop" | "restart" | "jump";
+  readonly what: "kill" | "pause" | "stop" | "restart";
   readonly process: string | null;
   readonly until: number;
 }

@@ -257,6 +257,13 @@ export const variants: readonly Variant[] = [
     replace: 'return decision({ status: "dead", reason: outcome.reason, attempts });',
   },
   {
+    name: "switched off unseen by a change on its way",
+    law: "18",
+    file: `${core}/subscription.ts`,
+    find: "version: record.enabled ? record.version + 1 : record.version,",
+    replace: "",
+  },
+  {
     name: "switched off, but its lane is open",
     law: "18",
     file: `${memory}/subscriptions.ts`,

@@ -63,7 +63,10 @@ export const learned = (
 ): SubscriptionRecord => ({
   ...record,
   ...findings,
-  ...(findings.disabledReason !== undefined && { enabled: false, version: record.version + 1 }),
+  ...(findings.disabledReason !== undefined && {
+    enabled: false,
+    version: record.enabled ? record.version + 1 : record.version,
+  }),
 });
 
 /** What a secret looks like from outside. Sent back in an update, it means: keep what is stored. */

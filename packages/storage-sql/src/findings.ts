@@ -45,7 +45,7 @@ export function findingsIn(dialect: Dialect): Findings {
   const switchOff = dialect.update({
     table: "subscriptions",
     rows: { id: "key", disabled_reason: "text" },
-    set: { version: "t.version + 1", enabled: "0", disabled_reason: "r.disabled_reason" },
+    set: { version: "t.version + t.enabled", enabled: "0", disabled_reason: "r.disabled_reason" },
     where: "t.id = r.id",
   });
   const park = dialect.update({

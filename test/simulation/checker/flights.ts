@@ -7,7 +7,6 @@ import {
   type Rule,
   START_WITHIN_MS,
   SUSPECT_LAPSES,
-  type Terms,
 } from "./rule.ts";
 
 /** Can the process that asks deliver what is in the lane now? */
@@ -51,7 +50,7 @@ const counts = <Key>(keys: Iterable<Key>): Map<Key, number> => {
   return found;
 };
 
-const mayBegin = (flown: Flown, ledger: Ledger, terms: Terms, lapsed: readonly string[]) => {
+const mayBegin = (flown: Flown, ledger: Ledger, lapsed: readonly string[]): string | null => {
   const delivery = ledger.deliveries.get(flown.deliveryId);
   if (delivery === undefined) return null;
   if (delivery.status !== "pending") return `delivery ${delivery.id} was taken after it had ended`;
@@ -65,10 +64,10 @@ export const flightRules: readonly Rule[] = [
   {
     name: "a delivery is in one flight at a time, and in none once it has ended",
     laws: "I5, I8, 4",
-    see: (entry, ledger, terms) => {
+    see: (entry, ledger) => {
       if (entry.type !== "claimed" && entry.type !== "routed") return null;
       const lapsed = entry.type === "claimed" ? entry.lapsed.map(({ id }) => id) : [];
-      return firstOf(entry.claims, (flown) => mayBegin(flown, ledger, terms, lapsed));
+      return firstOf(entry.claims, (flown) => mayBegin(flown, ledger, lapsed));
     },
   },
   {
@@ -306,7 +305,7 @@ export const flightRules: readonly Rule[] = [
   {
     name: "processes agree on the time",
     laws: "21",
-    see: (entry, ledger, { clockErrorMs }) => {
+    see: (entry, _ledger, { clockErrorMs }) => {
       if (entry.type !== "claimed" && entry.type !== "routed") return null;
       const ahead = entry.now - entry.sentAt;
       return Math.abs(ahead) > clockErrorMs
@@ -326,7 +325,6 @@ export const wasStruck = (
   strikes.some(
     (strike) =>
       strike.process === process &&
-      strike.what !== "jump" &&
       strike.at <= to &&
       (strike.what === "kill" || strike.what === "stop" || strike.until >= from),
   );

@@ -208,8 +208,12 @@ export function createLedger(): Ledger {
 
   function switchOff(subscription: KnownSubscription | undefined, at: number): void {
     if (subscription === undefined) return;
-    subscription.enabled = false;
     subscription.switchedOffAt = at;
+    if (!subscription.enabled) return;
+    const tag = subscription.tags.get(subscription.version) ?? "";
+    subscription.enabled = false;
+    subscription.version += 1;
+    subscription.tags.set(subscription.version, tag);
   }
 
   function subscribe(entry: Subscribed): void {

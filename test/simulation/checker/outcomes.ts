@@ -155,9 +155,7 @@ export const outcomeRules: readonly Rule[] = [
       const tookMs = at - askedAt;
       const stoodStill = strikes.some(
         (strike) =>
-          strike.process === process &&
-          (strike.what === "pause" || strike.what === "sleep") &&
-          strike.until >= askedAt,
+          strike.process === process && strike.what === "pause" && strike.until >= askedAt,
       );
       return tookMs > deadlineMs + GRACE_MS + LAST_SETTLES_MS && !stoodStill
         ? `${process} took ${tookMs} ms to stop within ${deadlineMs} ms`

@@ -207,7 +207,10 @@ export const learned = (
 ): SubscriptionRecord => ({
   ...record,
   ...findings,
-  ...(findings.disabledReason !== undefined && { enabled: false, version: record.version + 1 }),
+  ...(findings.disabledReason !== undefined && {
+    enabled: false,
+    version: record.version + (record.enabled ? 1 : 0),
+  }),
 });
 
 export function learn(lane: Lane, findings: SubscriptionFindings): void {
