@@ -1,8 +1,8 @@
 import type { Remembered } from "../crash/evidence.ts";
 
-/** What the host calls an event; Posthorn's own tests have no name but their id. */
+/** What the host calls an event; those that Posthorn makes itself have no name but their id. */
 export const labelOf = (id: string, payload: string): string =>
-  (JSON.parse(payload) as { readonly label?: string }).label ?? `test ${id}`;
+  (JSON.parse(payload) as { readonly label?: string }).label ?? `own ${id}`;
 
 /** What is written down of a run, by the world and not by Posthorn. `at` is the true time. */
 export type Entry =
@@ -57,6 +57,8 @@ export interface Stored {
   readonly event: {
     readonly id: string;
     readonly label: string;
+    /** The subscription that it tells of, which is not told itself; null for all that hosts publish. */
+    readonly about: string | null;
     readonly organization: string;
     readonly type: string;
     readonly orderingKey: string | null;

@@ -95,7 +95,13 @@ export interface Wish {
   readonly organization: string;
   readonly type: HandlerType;
   readonly destination: number;
-  readonly eventTypes: readonly ("*" | "order_*" | "order_paid" | "user_made")[];
+  readonly eventTypes: readonly (
+    | "*"
+    | "order_*"
+    | "order_paid"
+    | "user_made"
+    | "webhook_disabled"
+  )[];
   readonly order: DeliveryOrder;
 }
 
@@ -224,7 +230,12 @@ export function drawPlan(seed: number): Plan {
     organization: pick(organizations),
     type: pick(handlerTypes),
     destination: between(0, DESTINATIONS - 1),
-    eventTypes: pick([["*"], ["order_*"], ["order_paid"], ["user_made", "order_paid"]] as const),
+    eventTypes: pick([
+      ["*"],
+      ["order_*"],
+      ["order_paid", "webhook_disabled"],
+      ["user_made", "order_paid"],
+    ] as const),
     order: next() < serial ? pick(["skip_dead", "stop_at_dead"] as const) : "none",
   });
   const lack = (): Partial<Equipment> => {

@@ -60,22 +60,22 @@ export const variants: readonly Variant[] = [
     name: "gate kept per process",
     law: "7, 20",
     file: `${core}/dispatcher.ts`,
-    find: "const result = await storage.claim(request, { admit, lapse: lapseInOrder });",
+    find: "const result = await storage.claim(request, { admit, lapse: lapses.rule });",
     replace: `const own = ((clock as unknown as { gates?: Map<string, number> }).gates ??= new Map());
     const ownGates: typeof admit = (gates, now, wanted) => {
       const admission = admit(gates.map((gate) => ({ ...gate, tat: own.get(gate.id) ?? 0 })), now, wanted);
       for (const gate of admission.gates) own.set(gate.id, gate.tat);
       return admission;
     };
-    const result = await storage.claim(request, { admit: ownGates, lapse: lapseInOrder });`,
+    const result = await storage.claim(request, { admit: ownGates, lapse: lapses.rule });`,
   },
   {
     name: "acknowledged before sent",
     law: "I4",
     file: `${core}/dispatcher.ts`,
-    find: "const landing = await deliver(claimed, stopping.signal);",
-    replace: `await settle(claimed, { type: "attempted", outcome: { type: "delivered" }, startedAt: clock.now(), durationMs: 0, interrupted: false });
-    const landing = await deliver(claimed, stopping.signal);`,
+    find: "const landing = await deliver(call, stopping.signal);",
+    replace: `await settle(call, { type: "attempted", outcome: { type: "delivered" }, startedAt: clock.now(), durationMs: 0, interrupted: false });
+    const landing = await deliver(call, stopping.signal);`,
   },
   {
     name: "breaker spends attempts",
@@ -146,8 +146,8 @@ export const variants: readonly Variant[] = [
     name: "refund lost on stop",
     law: "5",
     file: `${core}/settle.ts`,
-    find: "const decision = interrupted ? null : decide(outcome, delivery, policy, now, random);",
-    replace: "const decision = decide(outcome, delivery, policy, now, random);",
+    find: "const decision = interrupted ? null : decide(outcome, delivery, policy, now, random, together);",
+    replace: "const decision = decide(outcome, delivery, policy, now, random, together);",
   },
   {
     name: "prune takes pending",
@@ -168,7 +168,7 @@ export const variants: readonly Variant[] = [
   {
     name: "ambiguous publish repeated without its key",
     law: "16",
-    file: `${memory}/memory.ts`,
+    file: `${memory}/append.ts`,
     find: "const earlier = events.get(event.id) ?? (key === null ? undefined : eventsByKey.get(key));",
     replace: "const earlier = events.get(event.id) ?? (key === null ? undefined : undefined);",
   },
@@ -372,7 +372,21 @@ export const variants: readonly Variant[] = [
     name: "cursor ignored",
     law: "17",
     file: `${core}/plan.ts`,
-    find: "if (after !== null && subscription.id <= after) continue;",
+    find: "if (subscription.id === subject || (after !== null && subscription.id <= after)) continue;",
+    replace: "if (subscription.id === subject) continue;",
+  },
+  {
+    name: "told of what befell oneself",
+    law: "18",
+    file: `${core}/plan.ts`,
+    find: "if (subscription.id === subject || (after !== null && subscription.id <= after)) continue;",
+    replace: "if (after !== null && subscription.id <= after) continue;",
+  },
+  {
+    name: "switched off without telling anybody",
+    law: "18, 20",
+    file: `${memory}/memory.ts`,
+    find: "if (change.event) append(state, [change.event]);",
     replace: "",
   },
   {
@@ -407,7 +421,7 @@ export const variants: readonly Variant[] = [
     name: "what was not started is not given back",
     law: "6",
     file: `${core}/dispatcher.ts`,
-    find: "await storage.release([claimed], dueAt);",
+    find: "await storage.release(call, dueAt);",
     replace: "",
   },
 ];

@@ -57,6 +57,7 @@ export function createWitness(
         event: {
           id,
           label: labelOf(id, payload),
+          about: (JSON.parse(payload) as { readonly webhook_id?: string }).webhook_id ?? null,
           organization,
           type,
           orderingKey,
@@ -64,6 +65,14 @@ export function createWitness(
           publishedAt,
         },
       });
+    }
+  }
+
+  /** What follows from a settlement or a lapse is stored with it. */
+  async function keepTold(told: readonly NewEvent[]): Promise<void> {
+    await keepStored(told);
+    for (const { id, payload } of told) {
+      write({ type: "acknowledged", at: clock(), label: labelOf(id, payload) });
     }
   }
 
@@ -200,11 +209,13 @@ export function createWitness(
 
     claim: async (request, rules) => {
       const disabled = new Set<string>();
+      const told: NewEvent[] = [];
       const watched: ClaimRules = {
         admit: rules.admit,
-        lapse: (delivery, now, order) => {
-          const ruling = rules.lapse(delivery, now, order);
+        lapse: (delivery, now, state) => {
+          const ruling = rules.lapse(delivery, now, state);
           if (ruling.disabledReason !== undefined) disabled.add(delivery.id);
+          if (ruling.event !== undefined) told.push(ruling.event);
           return ruling;
         },
       };
@@ -233,6 +244,7 @@ export function createWitness(
         nextDueAt: result.nextDueAt,
       });
       for (const { id, status } of result.lapsed) if (status !== "pending") close(id);
+      await keepTold(told);
       return result;
     },
 
@@ -244,10 +256,12 @@ export function createWitness(
         return change;
       };
       const results = await storage.settle(settlements, watched);
+      const told: NewEvent[] = [];
       const flights = settlements.map((settlement, index): SettledFlight => {
         const { deliveryId, token, attempt } = settlement;
         const result = results[index] ?? "late";
         const known = result === "settled" ? seen.get(flight(settlement)) : undefined;
+        if (known?.change.event !== undefined) told.push(known.change.event);
         seen.delete(flight(settlement));
         return {
           deliveryId,
@@ -263,6 +277,7 @@ export function createWitness(
       for (const { deliveryId, change } of flights) {
         if (change !== null && change.status !== "pending") close(deliveryId);
       }
+      await keepTold(told);
       return results;
     },
 

@@ -39,6 +39,7 @@ const stored = (number = 1, change: object = {}): Entry => ({
   event: {
     id: `e${number}`,
     label: `event ${number}`,
+    about: null,
     organization: "acme",
     type: "order_paid",
     orderingKey: null,

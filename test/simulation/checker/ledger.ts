@@ -18,6 +18,7 @@ import type {
 export interface KnownEvent {
   readonly id: string;
   readonly label: string;
+  readonly about: string | null;
   readonly organization: string;
   readonly type: string;
   readonly queue: string;
@@ -313,13 +314,14 @@ export function createLedger(): Ledger {
   }
 
   function store({ at, event }: Stored): void {
-    const { id, label, organization, type, orderingKey, idempotencyKey, publishedAt } = event;
+    const { id, label, about, organization, type, idempotencyKey, publishedAt } = event;
     events.set(id, {
       id,
       label,
+      about,
       organization,
       type,
-      queue: orderingKey ?? "",
+      queue: event.orderingKey ?? "",
       idempotencyKey,
       publishedAt,
       begunAt: begun.get(label) ?? at,

@@ -5,14 +5,17 @@ import { firstOf, type Rule } from "./rule.ts";
 const matches = (pattern: string, type: string): boolean =>
   pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
 
-/** Is the event owed to the subscription, as both are now? */
+/** Is the event owed to the subscription, as both are now? Posthorn's own only go to who names them. */
 export const isOwed = (
-  event: Pick<KnownEvent, "organization" | "type">,
-  subscription: Pick<KnownSubscription, "organization" | "eventTypes" | "deleted">,
+  event: Pick<KnownEvent, "organization" | "type" | "about">,
+  subscription: Pick<KnownSubscription, "id" | "organization" | "eventTypes" | "deleted">,
 ): boolean =>
   event.organization === subscription.organization &&
+  event.about !== subscription.id &&
   !subscription.deleted &&
-  subscription.eventTypes.some((pattern) => matches(pattern, event.type));
+  subscription.eventTypes.some((pattern) =>
+    event.about === null ? matches(pattern, event.type) : pattern === event.type,
+  );
 
 const first = ({ id, eventId, subscriptionId }: Routed["deliveries"][number]) => ({
   id,
@@ -147,7 +150,7 @@ export const lossRules: readonly Rule[] = [
         if (known.idempotencyKey === idempotencyKey && idempotencyKey !== null) {
           return `${label} and ${known.label} were stored with one key`;
         }
-        return known.label === label && !label.startsWith("test")
+        return known.label === label && !label.startsWith("own ")
           ? `${label} was stored twice`
           : null;
       });

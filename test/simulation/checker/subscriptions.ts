@@ -90,11 +90,11 @@ export const subscriptionRules: readonly Rule[] = [
       const { event, subscription, redeliveryOf } = delivery ?? {};
       if (!event || !subscription || redeliveryOf !== null) return null;
       if (subscription.order === "none" || !subscription.orderIsOld) return null;
-      if (event.label.startsWith("test")) return null;
+      if (event.label.startsWith("own ")) return null;
       for (const other of deliveries.values()) {
         if (other.subscription !== subscription || other.redeliveryOf !== null) continue;
         if (other.status !== "pending" || other.event === undefined) continue;
-        if (other.event.queue !== event.queue || other.event.label.startsWith("test")) continue;
+        if (other.event.queue !== event.queue || other.event.label.startsWith("own ")) continue;
         if (other.event.storedAt < event.begunAt) {
           return `${entry.label} was sent before ${other.event.label} had ended`;
         }
