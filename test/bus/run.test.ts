@@ -394,11 +394,11 @@ describe("processes that share a storage", () => {
     });
     await bus.publish("project_created", { name: "one" }, acme);
     for (let crashes = 0; crashes < 2; crashes += 1) {
-      const process = mortal(storage, system);
+      const { kill, ...process } = mortal(storage, system);
       const poison = { ...handler, deliver: () => new Promise<never>(() => {}) };
       void createEventBus({ catalog, handlers: [poison], ...process }).drain();
       await settle();
-      process.kill();
+      kill();
       system.moveTo(system.now() + 60_000);
     }
     await bus.drain();
