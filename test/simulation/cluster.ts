@@ -86,7 +86,7 @@ const keys: Readonly<Record<KeyId, { readonly id: string; readonly key: Uint8Arr
   new: { id: "new", key: Uint8Array.from({ length: 32 }, (_, index) => 100 - index) },
 };
 
-export const termsOf = ({ settings, rates, strikes }: Plan): Terms => {
+const termsOf = ({ settings, rates, strikes }: Plan): Terms => {
   const { retry, autoDisable, perOrganization, concurrency } = settings;
   // Clocks may part by a second before time is measured anew, and an answer may be slow.
   const sleeps = strikes.some(({ fault }) => fault === "machine sleep");

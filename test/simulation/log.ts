@@ -28,7 +28,7 @@ export type Entry =
   | Recalled;
 
 /** A host begins to publish. */
-export interface Publishing {
+interface Publishing {
   readonly type: "publishing";
   readonly at: number;
   readonly process: string;
@@ -36,14 +36,14 @@ export interface Publishing {
 }
 
 /** A host was told that its event is committed. */
-export interface Acknowledged {
+interface Acknowledged {
   readonly type: "acknowledged";
   readonly at: number;
   readonly label: string;
 }
 
 /** Somebody begins to do something to a subscription. */
-export interface Acting {
+interface Acting {
   readonly type: "acting";
   readonly at: number;
   readonly what: string;
@@ -93,7 +93,7 @@ export interface Subscribed {
   readonly gates: readonly GateNamed[];
 }
 
-export interface Unsubscribed {
+interface Unsubscribed {
   readonly type: "unsubscribed";
   readonly at: number;
   readonly id: string;
@@ -173,7 +173,7 @@ export interface GateSeen {
 }
 
 /** Flights were reported to have ended. */
-export interface Settled {
+interface Settled {
   readonly type: "settled";
   readonly at: number;
   readonly process: string;
@@ -206,7 +206,7 @@ export interface SettledFlight {
 }
 
 /** Flights were given back. */
-export interface Released {
+interface Released {
   readonly type: "released";
   readonly at: number;
   readonly process: string;
@@ -228,7 +228,7 @@ export interface Made {
 }
 
 /** Deliveries that ended by something that named none of them. */
-export interface Found {
+interface Found {
   readonly type: "found";
   readonly at: number;
   readonly by: string;
@@ -237,7 +237,7 @@ export interface Found {
 }
 
 /** Events were forgotten, with these deliveries. */
-export interface Pruned {
+interface Pruned {
   readonly type: "pruned";
   readonly at: number;
   readonly before: number;
@@ -263,7 +263,7 @@ export interface Sent {
 }
 
 /** The receiver has it, whatever the sender will hear. */
-export interface Taken {
+interface Taken {
   readonly type: "taken";
   readonly at: number;
   readonly send: number;
@@ -301,14 +301,14 @@ export interface Lost {
 }
 
 /** What the storage remembers of a delivery in the end. */
-export interface Recalled {
+interface Recalled {
   readonly type: "recalled";
   readonly at: number;
   readonly delivery: Remembered;
 }
 
 /** A bus has stopped, as far as it says. */
-export interface Stopped {
+interface Stopped {
   readonly type: "stopped";
   readonly at: number;
   readonly process: string;

@@ -48,7 +48,7 @@ export type Rated =
   | "small batches";
 
 /** How a destination behaves for some time; otherwise it takes what it gets. */
-export type Weather = Extract<
+type Weather = Extract<
   Fault,
   "down" | "slow" | "hang" | "throttle" | "late" | "gone" | "reject" | "dying"
 >;
@@ -69,7 +69,7 @@ export interface Plan {
   readonly acts: readonly Act[];
 }
 
-export interface Settings {
+interface Settings {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly concurrency: number;

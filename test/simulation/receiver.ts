@@ -9,7 +9,7 @@ export type Answer =
   | { readonly type: "status"; readonly status: number; readonly retryAfterMs: number }
   | { readonly type: "broken" };
 
-export interface Request extends Omit<Sent, "type" | "at" | "send" | "process"> {
+interface Request extends Omit<Sent, "type" | "at" | "send" | "process"> {
   readonly destination: number;
 }
 

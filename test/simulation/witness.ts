@@ -17,7 +17,7 @@ import type { TransactionalStorage } from "@posthorn/testing";
 import { type Entry, type Flown, type GateSeen, labelOf, type SettledFlight } from "./log.ts";
 
 /** Who calls a storage, and when it sent the call. */
-export interface Caller {
+interface Caller {
   readonly process: string;
   readonly sentAt: number;
 }

@@ -54,7 +54,7 @@ export interface KnownSubscription {
   switchedOn: number;
 }
 
-export interface KnownFlight extends Flown {
+interface KnownFlight extends Flown {
   readonly token: string;
   readonly process: string;
   readonly at: number;
@@ -87,7 +87,7 @@ export interface KnownDelivery {
   readonly sends: KnownSend[];
 }
 
-export interface KnownGate {
+interface KnownGate {
   limit: GateNamed["limit"];
   /** Whoever is behind it asked that nothing comes before then. */
   closedUntil: number;
