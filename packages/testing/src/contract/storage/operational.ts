@@ -178,7 +178,8 @@ export const operationalCases: readonly StorageCase[] = [
           },
         },
       );
-      const after = { ...subscription, enabled: false, disabledReason };
+      const version = subscription.version + 1;
+      const after = { ...subscription, enabled: false, disabledReason, version };
       assert.deepEqual(seen, [subscription, after, after]);
       assert.equal((await toldIn(stage)).length, 1);
     },
