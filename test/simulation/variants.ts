@@ -257,13 +257,6 @@ export const variants: readonly Variant[] = [
     replace: 'return decision({ status: "dead", reason: outcome.reason, attempts });',
   },
   {
-    name: "switched off unseen by a change on its way",
-    law: "18",
-    file: `${core}/subscription.ts`,
-    find: "version: record.enabled ? record.version + 1 : record.version,",
-    replace: "",
-  },
-  {
     name: "switched off, but its lane is open",
     law: "18",
     file: `${memory}/subscriptions.ts`,
@@ -318,13 +311,6 @@ export const variants: readonly Variant[] = [
     file: `${core}/dispatcher.ts`,
     find: 'await clock.refresh();\n    if (state === "stopped") return null;',
     replace: 'if (state === "stopped") return null;',
-  },
-  {
-    name: "settled by an old clock",
-    law: "9, 21",
-    file: `${core}/settle.ts`,
-    find: "await clock.refresh().catch(() => {});",
-    replace: "",
   },
   {
     name: "no fifth lapse",
