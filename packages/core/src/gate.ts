@@ -96,12 +96,18 @@ const burstOf = (limit: RateLimit): number => limit.burst ?? 1;
 /** Microseconds between two passes; rounded up, so that the limit is never exceeded. */
 const spacing = (limit: RateLimit): number => Math.ceil((limit.perMs * 1_000) / limit.limit);
 
+/** A process may be so far behind others: it stood still with a request in its hands. */
+const MOST_BEHIND_MS = 60_000;
+
 /**
- * The theoretical arrival time as of `nowUs`. It can never be further ahead than a full burst,
- * unless the clock went back: then it is brought back too, so that no lane stalls.
+ * The theoretical arrival time as of `nowUs`. It is never further ahead than a full burst and what
+ * the asking process may be behind, unless the clock went back: then it is brought back too, so that
+ * no lane stalls for long.
  */
-const arrival = (gate: GateState, limit: RateLimit, nowUs: number): number =>
-  Math.min(Math.max(gate.tat, nowUs), nowUs + burstOf(limit) * spacing(limit));
+function arrival({ tat }: GateState, limit: RateLimit, nowUs: number): number {
+  const farthest = nowUs + burstOf(limit) * spacing(limit);
+  return tat > farthest + MOST_BEHIND_MS * 1_000 ? farthest : Math.max(tat, nowUs);
+}
 
 /**
  * How many of `wanted` may pass at `now` (epoch milliseconds).
@@ -116,7 +122,7 @@ export function room(gate: GateState, now: number, wanted: number): number {
   const nowUs = now * 1_000;
   const gap = spacing(gate.limit);
   const free = nowUs + burstOf(gate.limit) * gap - arrival(gate, gate.limit, nowUs);
-  return Math.min(most, Math.floor(free / gap));
+  return Math.min(most, Math.max(0, Math.floor(free / gap)));
 }
 
 /**
