@@ -104,6 +104,30 @@ describe("with a clock in the storage", () => {
     expect(asked).toBe(6);
   });
 
+  it("a machine that sleeps during the last of slow answers asks once more", async () => {
+    const time = { wall: T, mono: 0 };
+    const answers = [
+      { wall: 900, mono: 900 },
+      { wall: 800, mono: 800 },
+      { wall: 16_000, mono: 5 },
+      { wall: 5, mono: 5 },
+    ];
+    const clock = storageClock(
+      {
+        clock: async () => {
+          const at = time.wall;
+          const { wall, mono } = answers.shift() ?? { wall: 0, mono: 0 };
+          time.wall += wall;
+          time.mono += mono;
+          return at;
+        },
+      },
+      { ...nodeSystem(), now: () => time.wall, mono: () => time.mono },
+    );
+    await clock.refresh();
+    expect(time.wall - clock.now()).toBe(5);
+  });
+
   it("a process that was stopped finds the time again", async () => {
     const { clock, time, state, pass } = machine({ storage: T });
     await clock.refresh();

@@ -40,16 +40,20 @@ export function storageClock(storage: Pick<Storage, "clock">, system: System): C
   let anchored = anchor(system.now(), null);
   let measured = false;
   const elapsed = (): number => system.mono() - anchored.mono;
-  const parted = (): boolean => Math.abs(system.now() - anchored.wall - elapsed()) > TOLERANCE_MS;
+  const partedSince = ({ wall, mono }: Pick<Anchor, "wall" | "mono">): boolean =>
+    Math.abs(system.now() - wall - (system.mono() - mono)) > TOLERANCE_MS;
   let measuring: Promise<void> | null = null;
   async function measure(): Promise<void> {
     let best: Anchor | null = null;
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    // A try in which the machine slept counts apart: what came before it is worth nothing any more.
+    for (let [tries, sleeps] = [0, 0]; tries < TRIES && sleeps < TRIES; ) {
       const since = { wall: system.now(), mono: system.mono() };
       const at = storage.clock === undefined ? system.now() : await storage.clock();
       const found = anchor(at, since);
-      if (best === null || found.tookMs < best.tookMs) best = found;
+      if (best === null || partedSince(best) || found.tookMs < best.tookMs) best = found;
       if (best.tookMs <= LONGEST_ANSWER_MS) break;
+      if (partedSince(since)) sleeps += 1;
+      else tries += 1;
     }
     anchored = best ?? anchored;
     measured = true;
@@ -59,7 +63,7 @@ export function storageClock(storage: Pick<Storage, "clock">, system: System): C
   return {
     now: () => Math.floor(anchored.at + elapsed()),
     refresh: async () => {
-      if (measured && !parted() && elapsed() < keepsMs()) return;
+      if (measured && !partedSince(anchored) && elapsed() < keepsMs()) return;
       measuring ??= measure().finally(() => {
         measuring = null;
       });
