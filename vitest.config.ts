@@ -2,7 +2,7 @@ import { existsSync, globSync } from "node:fs";
 import { basename } from "node:path";
 import { defineConfig } from "vitest/config";
 
-const folders = globSync(["packages/*", "examples/*"]).filter((folder) =>
+const folders = globSync(["packages/*", "examples/*", "benchmarks"]).filter((folder) =>
   existsSync(`${folder}/package.json`),
 );
 

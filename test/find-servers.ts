@@ -21,8 +21,11 @@ interface Found {
   release(): Promise<void>;
 }
 
-/** A URL that was given must work. Else the one that runs here, else one of our own. */
-async function findPostgres(): Promise<Found> {
+/**
+ * A URL that was given must work. Else the one that runs here, else one of our own; durable if its
+ * commits have to outlive the machine, as measuring them asks for.
+ */
+export async function findPostgres({ durable = false } = {}): Promise<Found> {
   const given = process.env[POSTGRES] ?? "";
   if (given !== "" && given !== "embedded") {
     const problem = await problemWith(given);
@@ -34,7 +37,8 @@ async function findPostgres(): Promise<Found> {
     process.env[POSTGRES] = local;
     return { release: async () => {} };
   }
-  const keeper = spawn(process.execPath, [join(import.meta.dirname, "keep-postgres.ts")], {
+  const keep = join(import.meta.dirname, "keep-postgres.ts");
+  const keeper = spawn(process.execPath, [keep, ...(durable ? ["--durable"] : [])], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const exit = once(keeper, "exit");

@@ -17,8 +17,11 @@ export interface OwnPostgres {
   remove(): void;
 }
 
-/** Makes a server with an empty data directory, and starts it; it takes about half a second. */
-export async function ownPostgres(): Promise<OwnPostgres> {
+/**
+ * Makes a server with an empty data directory, and starts it; it takes about half a second. Unless
+ * it is durable, a commit does not wait for the disk.
+ */
+export async function ownPostgres({ durable = false } = {}): Promise<OwnPostgres> {
   const home = mkdtempSync(join(tmpdir(), "posthorn-postgres-"));
   const data = join(home, "data");
   const log = join(home, "log");
@@ -39,7 +42,7 @@ export async function ownPostgres(): Promise<OwnPostgres> {
     throw new Error(`${command} ${args.join(" ")} failed:\n${said}`);
   };
   const control = (...args: readonly string[]): void => run(bin.pg_ctl, ...args, "-w", "-D", data);
-  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off`;
+  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=${durable ? "on" : "off"}`;
   const start = (): void => control("start", "-l", log, "-o", settings);
 
   if (user !== null) chownSync(home, user.uid, user.gid);

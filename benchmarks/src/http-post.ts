@@ -1,0 +1,67 @@
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { Agent, request } from "undici";
+
+const TIMEOUT_MS = 15_000;
+
+/** Sends one signed POST, and throws unless it was accepted. */
+export interface Sender {
+  send(payload: string, signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** As a handler does it: `undici.request`, connections kept, every wait bounded. */
+export function sender(url: string, secret: string, connections: number): Sender {
+  const signed = signing(secret);
+  const dispatcher = new Agent({
+    connections,
+    connectTimeout: TIMEOUT_MS,
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+  });
+  return {
+    send: async (body, signal = AbortSignal.timeout(TIMEOUT_MS)) => {
+      const headers = signed(body);
+      const { statusCode, body: answer } = await request(url, {
+        method: "POST",
+        headers,
+        body,
+        signal,
+        dispatcher,
+      });
+      await answer.text();
+      if (statusCode !== 204) throw new Error(`HTTP ${statusCode}`);
+    },
+    close: () => dispatcher.close(),
+  };
+}
+
+/** As a job usually does it: the `fetch` of Node. */
+export function fetcher(url: string, secret: string): Sender {
+  const signed = signing(secret);
+  return {
+    send: async (body) => {
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const answer = await fetch(url, { method: "POST", headers: signed(body), body, signal });
+      await answer.text();
+      if (answer.status !== 204) throw new Error(`HTTP ${answer.status}`);
+    },
+    close: async () => {},
+  };
+}
+
+/** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme */
+function signing(secret: string): (payload: string) => Record<string, string> {
+  const key: KeyObject = createSecretKey(Buffer.from(secret, "base64"));
+  let sent = 0;
+  return (payload) => {
+    const id = `msg_${sent++}`;
+    const at = String(Math.floor(Date.now() / 1_000));
+    const signature = createHmac("sha256", key).update(`${id}.${at}.${payload}`).digest("base64");
+    return {
+      "content-type": "application/json",
+      "webhook-id": id,
+      "webhook-timestamp": at,
+      "webhook-signature": `v1,${signature}`,
+    };
+  };
+}
