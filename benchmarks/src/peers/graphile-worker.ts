@@ -13,6 +13,7 @@ export const graphileWorker: Peer = {
     "localQueue 500 (or concurrency, if that is more), completeJobBatchDelay 0, failJobBatchDelay 0, pool 10; for latency without localQueue and batches",
   open: async (connectionString) => {
     const pgPool = new pg.Pool({ connectionString, max: 10 });
+    pgPool.on("error", console.error);
     const utils: WorkerUtils = await makeWorkerUtils({ pgPool, logger: silent });
     await utils.migrate();
     return {
