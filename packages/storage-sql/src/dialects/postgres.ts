@@ -1,4 +1,5 @@
 import {
+  type Columns,
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
@@ -24,13 +25,14 @@ const FEW = "nr between 1 and 1000000000";
 const given: Dialect["given"] = (type) => `(select ?::${type === "int" ? "bigint" : "text"})`;
 
 export function postgresDialect(table: (name: TableName) => string): Dialect {
-  const rows: Dialect["rows"] = (alias, columns) => {
+  const all = (columns: Columns): string => {
     const typed = Object.entries(columns).map(
       ([column, type]) => `${column} ${type === "int" ? "bigint" : "text"}`,
     );
-    const all = `rows from (json_to_recordset(?::text::json) as (${typed.join(", ")})) with ordinality as sent(${listOf(columns)}, nr)`;
-    return `(select * from ${all} where ${FEW}) as ${alias}`;
+    return `rows from (json_to_recordset(?::text::json) as (${typed.join(", ")})) with ordinality as sent(${listOf(columns)}, nr)`;
   };
+  const rows: Dialect["rows"] = (alias, columns) =>
+    `(select * from ${all(columns)} where ${FEW}) as ${alias}`;
   const insert: Dialect["insert"] = ({
     table: name,
     rows: columns,
@@ -44,7 +46,8 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
         : `on conflict (${onConflict.key}) do update set ${changes?.join(", ")}`;
     return `insert into ${table(name)} (${listOf(columns)}) select ${listOf(columns, "r")} from ${rows("r", columns)} order by ${order} ${conflict}`;
   };
-  const events = `with r as materialized (select * from ${rows("r", EVENT_COLUMNS)}), e as (insert into ${table("events")} (${listOf(EVENT_COLUMNS)}) select ${listOf(EVENT_COLUMNS)} from r order by ${KEY_ORDER} on conflict do nothing returning id), m as (insert into ${table("unrouted")} (event_id, organization) select e.id, r.organization from e join r on r.id = e.id order by r.nr) select id from e`;
+  // Not few: they are joined with each other, and each would be compared with all.
+  const events = `with r as materialized (select * from ${all(EVENT_COLUMNS)}), e as (insert into ${table("events")} (${listOf(EVENT_COLUMNS)}) select ${listOf(EVENT_COLUMNS)} from r order by ${KEY_ORDER} on conflict do nothing returning id), m as (insert into ${table("unrouted")} (event_id, organization) select e.id, r.organization from e join r on r.id = e.id order by r.nr) select id from e`;
   const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ${given("int")} for update skip locked`;
   const firsts = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at nulls first, d.id limit ${given("int")}) d`;
   const due = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ${given("int")}) d order by r.nr, d.due_at, d.id`;

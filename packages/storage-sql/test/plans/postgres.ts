@@ -16,6 +16,7 @@ interface Node {
   readonly "Actual Rows": number;
   readonly "Actual Loops": number;
   readonly "Rows Removed by Filter"?: number;
+  readonly "Rows Removed by Join Filter"?: number;
   readonly "Rows Removed by Index Recheck"?: number;
   readonly "Shared Hit Blocks": number;
   readonly "Shared Read Blocks": number;
@@ -105,6 +106,9 @@ function read(root: Node): Cost {
       node["Index Name"] !== undefined ||
       (node["Relation Name"] !== undefined && node["Node Type"] !== "ModifyTable"),
   );
+  const compared = [...nodesOf(root)].map(
+    (node) => (node["Rows Removed by Join Filter"] ?? 0) * node["Actual Loops"],
+  );
   const lookedAt = nodes.map(
     (node) =>
       (node["Actual Rows"] +
@@ -113,7 +117,7 @@ function read(root: Node): Cost {
       node["Actual Loops"],
   );
   return {
-    rows: lookedAt.reduce((sum, count) => sum + count, 0),
+    rows: [...lookedAt, ...compared].reduce((sum, count) => sum + count, 0),
     pages: root["Shared Hit Blocks"] + root["Shared Read Blocks"],
     indexes: nodes.flatMap((node) => node["Index Name"] ?? []),
     scans: nodes.flatMap((node) =>

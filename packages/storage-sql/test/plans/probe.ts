@@ -31,7 +31,7 @@ export interface Probe {
 
 /** What a statement made the database do. */
 export interface Cost {
-  /** How many rows of tables and entries of indexes were looked at; null where nobody counts. */
+  /** How many rows of tables and entries of indexes were looked at, or compared with others in vain; null where nobody counts. */
   readonly rows: number | null;
   /** How many pages, each time that one was needed; null where nobody counts. */
   readonly pages: number | null;
