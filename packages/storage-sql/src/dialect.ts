@@ -120,6 +120,8 @@ export interface Dialect {
   firstsOfEach(lanes: readonly string[], now: number, most: number): Script<readonly Row[]>;
 
   readonly appending: Appending;
+  /** It is one statement, which happens or does not without a transaction around it. */
+  readonly appendsAtOnce: boolean;
 
   /** Selects the database's time (`now`, epoch milliseconds); null where it is this computer's. */
   readonly clock: string | null;

@@ -1,6 +1,8 @@
 import {
+  type Appended,
   type ClaimResult,
   isPosthornError,
+  type NewEvent,
   type Settlement,
   type SettleResult,
   type Storage,
@@ -105,6 +107,16 @@ export function sqlStorage<Name extends DialectName>(
     script: () => Script<Result>,
   ): Promise<Result> => (tx === undefined ? transact(script) : join.play(tx, script));
 
+  /**
+   * Where one statement adds them, it needs no transaction: two round trips less. Unless one has a
+   * key: then it may have to wait for another's transaction, and must not wait for ever.
+   */
+  async function appendOurselves(events: readonly NewEvent[]): Promise<readonly Appended[]> {
+    const mayWait = events.some(({ idempotencyKey }) => idempotencyKey !== null);
+    const isAlone = dialect.appendsAtOnce && !mayWait;
+    return isAlone ? query(() => append(events)) : transact(() => append(events));
+  }
+
   /** Until this instant, dispatching waits for nobody's locks. */
   let inHasteUntil = Number.NEGATIVE_INFINITY;
 
@@ -148,7 +160,8 @@ export function sqlStorage<Name extends DialectName>(
   }
 
   return {
-    append: (events, tx) => maybeIn(tx, () => append(events)),
+    append: (events, tx) =>
+      tx === undefined ? appendOurselves(events) : join.play(tx, () => append(events)),
 
     ...(dialect.name === "sqlite" && {
       appendSync: (events, tx) => join.playSync(tx, () => append(events)),

@@ -130,6 +130,7 @@ export function mysqlDialect(
     lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} force index (${index("lanes", "turns")}) where handler_type = ? and key_id = ? and waiting_for > ? order by waiting_for, next_due_at, served_at limit ?`,
     dueOfEach: ofEach(dueOf),
     firstsOfEach: ofEach(firstsOf),
+    appendsAtOnce: false,
     appending: function* (given) {
       const candidates = yield* unused(given);
       if (candidates.length === 0) return new Set();

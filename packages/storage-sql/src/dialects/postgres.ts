@@ -87,6 +87,7 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     dueOfEach: (lanes, now, most) => rowsOf(due, sent(lanes.map((id) => ({ id }))), now, most),
     firstsOfEach: (lanes, now, most) =>
       rowsOf(firsts, sent(lanes.map((id) => ({ id }))), now, most),
+    appendsAtOnce: true,
     appending: function* (given) {
       return new Set((yield* rowsOf(events, sent(given))).map(({ id }) => id as string));
     },

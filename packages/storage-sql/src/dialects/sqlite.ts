@@ -70,6 +70,7 @@ export function sqliteDialect(
     dueOfEach: (lanes, now, most) => rowsOf(due, sent(lanes.map((id) => ({ id }))), now, most),
     firstsOfEach: (lanes, now, most) =>
       rowsOf(firsts, sent(lanes.map((id) => ({ id }))), now, most),
+    appendsAtOnce: false,
     appending: function* (given) {
       const ids = (yield* rowsOf(events, sent(given))).map(({ id }) => id as string);
       yield* change(markers, sent(markerRows(given, new Set(ids))));
