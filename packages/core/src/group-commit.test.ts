@@ -57,6 +57,21 @@ describe("what arrives while something is being written", () => {
     await expect(all).resolves.toEqual(["a!", "b!", "c!", "d!"]);
   });
 
+  it("is written next together with what those ask who are answered then", async () => {
+    const { groups, write, end } = heldWrite();
+    const commit = groupCommit(write, 10);
+    const caller = async (name: string): Promise<void> => {
+      for (const item of [`${name}1`, `${name}2`]) await commit(item);
+    };
+    const all = Promise.all(["a", "b", "c"].map(caller));
+    for (let group = 0; group < 3; group += 1) {
+      await settled();
+      end();
+    }
+    await all;
+    expect(groups).toEqual([["a1"], ["b1", "c1", "a2"], ["b2", "c2"]]);
+  });
+
   it("is cut into groups that are not larger than allowed", async () => {
     const { groups, write, end } = heldWrite();
     const commit = groupCommit(write, 2);

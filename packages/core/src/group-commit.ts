@@ -3,6 +3,8 @@ import { isPosthornError } from "./errors.ts";
 /** Writes items in groups; answers for each item what the write answered for it. */
 export type GroupWrite<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
 
+const TURNS_TO_ASK_AGAIN = 20;
+
 /**
  * Gathers what arrives while the previous write is in flight, and writes it as one group. Idle,
  * nothing waits; under load, groups grow by themselves.
@@ -30,6 +32,7 @@ export function groupCommit<Item, Result>(
       try {
         const results = await write(group.map(({ item }) => item));
         for (const [index, { resolve }] of group.entries()) resolve(results[index] as Result);
+        await answered();
       } catch (error) {
         if (group.length > 1 && !isAway(error)) await writeSingly(group);
         else for (const { reject } of group) reject(error);
@@ -54,6 +57,15 @@ export function groupCommit<Item, Result>(
       waiting.push({ item, resolve, reject });
       if (!writing) void writeGroups();
     });
+}
+
+/**
+ * Those who were answered may have more to write: it takes them some turns of the microtask queue to
+ * say so, and they are in the next group then. Otherwise groups of nearly all callers would take
+ * turns with groups of hardly any.
+ */
+async function answered(): Promise<void> {
+  for (let turn = 0; turn < TURNS_TO_ASK_AGAIN; turn += 1) await null;
 }
 
 const isAway = (error: unknown): boolean =>
