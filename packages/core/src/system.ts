@@ -42,9 +42,29 @@ export function nodeSystem(): System {
       }),
     random: () => Math.random(),
     bytes,
-    id: uuidv7({ now, bytes }),
+    id: uuidv7({ now, bytes: inStock(bytes) }),
   };
 }
+
+const STOCK = 4_096;
+
+/** Draws many bytes at once, and hands them out in small pieces: a draw costs more than an id. */
+function inStock(draw: System["bytes"]): System["bytes"] {
+  let stock = new Uint8Array();
+  let used = 0;
+  return (length) => {
+    if (used + length > stock.length) {
+      stock = new Uint8Array(draw(Math.max(STOCK, length)));
+      used = 0;
+    }
+    used += length;
+    return stock.subarray(used - length, used);
+  };
+}
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, "0"),
+);
 
 /**
  * A generator of UUIDv7: 48 bits of milliseconds, a 12-bit counter that keeps ids of one
@@ -63,10 +83,9 @@ export function uuidv7(source: Pick<System, "now" | "bytes">): () => string {
     }
     const tail = source.bytes(8);
     tail[0] = ((tail[0] ?? 0) & 0x3f) | 0x80;
-    const hex =
-      lastMs.toString(16).padStart(12, "0") +
-      (0x7000 + counter).toString(16) +
-      Array.from(tail, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    const time = lastMs.toString(16).padStart(12, "0");
+    let id = `${time.slice(0, 8)}-${time.slice(8)}-${(0x7000 + counter).toString(16)}-`;
+    for (let at = 0; at < 8; at += 1) id += `${at === 2 ? "-" : ""}${HEX[tail[at] ?? 0]}`;
+    return id;
   };
 }
