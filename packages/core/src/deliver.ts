@@ -5,6 +5,7 @@ import {
   parseConfiguration,
   secretTexts,
 } from "./configuration.ts";
+import { createDeadlines } from "./deadline.ts";
 import type { Call, Claim } from "./delivery.ts";
 import { isPosthornError } from "./errors.ts";
 import { parseEvent } from "./event.ts";
@@ -57,6 +58,8 @@ export function createDeliver(options: {
 }): Deliver {
   const { handlers, clock, system, logger, timeoutOf } = options;
   const open = configurations(options.keyring);
+  const setDeadline = createDeadlines(system);
+  const tellAtStop = new WeakMap<AbortSignal, Set<() => void>>();
 
   return async (call, stopping) => {
     const [claim] = call;
@@ -104,7 +107,6 @@ export function createDeliver(options: {
   ): Promise<Answer> {
     const { id, organization, name, state } = call[0].subscription;
     const abort = new AbortController();
-    const landed = new AbortController();
     const context = {
       configuration,
       subscription: { id, organization, name },
@@ -114,25 +116,47 @@ export function createDeliver(options: {
       logger,
     };
     const interrupted = (): boolean => abort.signal.aborted && stopping.aborted;
-    const answer = (async () => send(handler, call, context))().then(
-      (value): Answer => ({ type: "returned", value, interrupted: interrupted() }),
-      (error: unknown): Answer => ({
-        type: "threw",
-        error,
-        isAborted: abort.signal.aborted,
-        interrupted: interrupted(),
-      }),
-    );
-    const deadline = async (): Promise<Answer> => {
-      const ending = AbortSignal.any([landed.signal, stopping]);
-      await system.sleep(timeoutMs, ending);
+    const { promise: landed, resolve: land } = Promise.withResolvers<Answer>();
+    let forget = (): void => {};
+    const interrupt = (): void => {
+      if (abort.signal.aborted) return;
+      forget();
       abort.abort();
-      await system.sleep(ABORT_GRACE_MS, landed.signal);
-      return { type: "silent", interrupted: interrupted() };
+      forget = setDeadline(ABORT_GRACE_MS, () =>
+        land({ type: "silent", interrupted: interrupted() }),
+      );
     };
-    const first = await Promise.race([answer, deadline()]);
-    landed.abort();
+    forget = setDeadline(timeoutMs, interrupt);
+    atStop(stopping).add(interrupt);
+    (async () => send(handler, call, context))().then(
+      (value) => land({ type: "returned", value, interrupted: interrupted() }),
+      (error: unknown) =>
+        land({
+          type: "threw",
+          error,
+          isAborted: abort.signal.aborted,
+          interrupted: interrupted(),
+        }),
+    );
+    if (stopping.aborted) interrupt();
+    const first = await landed;
+    forget();
+    atStop(stopping).delete(interrupt);
     return first;
+  }
+
+  /** Who is to be told when it aborts: one listener tells them all. */
+  function atStop(stopping: AbortSignal): Set<() => void> {
+    let told = tellAtStop.get(stopping);
+    if (told === undefined) {
+      const all = new Set<() => void>();
+      stopping.addEventListener("abort", () => {
+        for (const tell of all) tell();
+      });
+      tellAtStop.set(stopping, all);
+      told = all;
+    }
+    return told;
   }
 }
 
