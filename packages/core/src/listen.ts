@@ -28,16 +28,17 @@ const REMEMBERED = 10_000;
 export function createListeners(logger: Logger): Listeners {
   const emitter = new EventEmitter<{ [pattern: string]: [StoredEvent] }>();
   const announced = new Set<string>();
+  /** In the order in which they came, round and round: a set finds its oldest only by looking. */
+  const inOrder: string[] = [];
+  let next = 0;
 
   function remember(id: string): boolean {
     if (announced.has(id)) return false;
+    const oldest = inOrder[next];
+    if (oldest !== undefined) announced.delete(oldest);
     announced.add(id);
-    if (announced.size > REMEMBERED) {
-      for (const oldest of announced) {
-        announced.delete(oldest);
-        break;
-      }
-    }
+    inOrder[next] = id;
+    next = (next + 1) % REMEMBERED;
     return true;
   }
 
