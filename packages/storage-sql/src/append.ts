@@ -78,5 +78,6 @@ function toStored({
   announced: _announced,
   ...event
 }: NewEvent): StoredEvent {
-  return structuredClone(event);
+  const { actor, trace } = event;
+  return { ...event, actor: actor && structuredClone(actor), trace: trace && { ...trace } };
 }
