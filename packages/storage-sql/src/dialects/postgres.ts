@@ -48,6 +48,14 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
   };
   // Not few: they are joined with each other, and each would be compared with all.
   const events = `with r as materialized (select * from ${all(EVENT_COLUMNS)}), e as (insert into ${table("events")} (${listOf(EVENT_COLUMNS)}) select ${listOf(EVENT_COLUMNS)} from r order by ${KEY_ORDER} on conflict do nothing returning id), m as (insert into ${table("unrouted")} (event_id, organization) select e.id, r.organization from e join r on r.id = e.id order by r.nr) select id from e`;
+  // In a host's transaction nothing is prepared: this is planned in a third of the time.
+  const event = `with e as (insert into ${table("events")} (${listOf(EVENT_COLUMNS)}) values (${Object.keys(
+    EVENT_COLUMNS,
+  )
+    .map(() => "?")
+    .join(
+      ", ",
+    )}) on conflict do nothing returning id, organization) insert into ${table("unrouted")} (event_id, organization) select id, organization from e returning event_id as id`;
   const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ${given("int")} for update skip locked`;
   const firsts = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at nulls first, d.id limit ${given("int")}) d`;
   const due = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ${given("int")}) d order by r.nr, d.due_at, d.id`;
@@ -89,7 +97,12 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
       rowsOf(firsts, sent(lanes.map((id) => ({ id }))), now, most),
     appendsAtOnce: true,
     appending: function* (given) {
-      return new Set((yield* rowsOf(events, sent(given))).map(({ id }) => id as string));
+      const [only] = given;
+      const added =
+        only !== undefined && given.length === 1
+          ? yield* rowsOf(event, ...Object.keys(EVENT_COLUMNS).map((name) => only[name] ?? null))
+          : yield* rowsOf(events, sent(given));
+      return new Set(added.map(({ id }) => id as string));
     },
     clock: "select (extract(epoch from clock_timestamp()) * 1000)::bigint as now",
   };
