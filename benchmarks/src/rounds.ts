@@ -1,7 +1,7 @@
 import { median } from "./figures.ts";
 import type { Contest, Contestant, Target } from "./workload.ts";
 
-export interface Row {
+interface Row {
   readonly name: string;
   readonly note: string;
   /** By column, of each round. */
@@ -19,7 +19,7 @@ export interface Result {
   readonly verdicts: readonly Verdict[];
 }
 
-export interface Verdict {
+interface Verdict {
   readonly says: string;
   /** The median of the rounds. */
   readonly value: number;

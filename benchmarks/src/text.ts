@@ -32,7 +32,7 @@ export function textOf({ title, columns, baseline, rows, verdicts, better }: Res
 }
 
 /** Median (least-most). */
-export const spread = (values: readonly number[]): string =>
+const spread = (values: readonly number[]): string =>
   values.length === 1
     ? short(values[0] as number)
     : `${short(median(values))} (${short(Math.min(...values))}-${short(Math.max(...values))})`;

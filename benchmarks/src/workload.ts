@@ -44,7 +44,7 @@ export interface Target {
 }
 
 /** A figure of a row, in this round: the first one, unless another column is given. */
-export type Of = (row: string, column?: number) => number;
+type Of = (row: string, column?: number) => number;
 
 export const ratio =
   (row: string, baseline: string): Target["value"] =>

@@ -14,6 +14,7 @@ export const graphileWorker: Peer = {
   open: async (connectionString) => {
     const pgPool = new pg.Pool({ connectionString, max: 10 });
     pgPool.on("error", console.error);
+    pgPool.on("connect", (client) => void client.on("error", console.error));
     const utils: WorkerUtils = await makeWorkerUtils({ pgPool, logger: silent });
     await utils.migrate();
     return {

@@ -151,7 +151,7 @@ async function checkHistory(bus: JobBus, count: number): Promise<void> {
   throw new Error(`The history of ${count} events has ${found}.`);
 }
 
-export async function* pages<Item>(
+async function* pages<Item>(
   read: (page: { readonly limit: number; readonly after?: string }) => Promise<Page<Item>>,
 ): AsyncGenerator<Page<Item>> {
   let page = await read({ limit: 100 });
