@@ -1,5 +1,6 @@
+import { someData } from "./event.ts";
 import type { Ground, Place } from "./ground.ts";
-import type { Opened, Peer } from "./peers/peer.ts";
+import type { Opened, Peer, Work } from "./peers/peer.ts";
 
 /** Opens a peer in a place of its own, and closes both whatever happens. */
 export async function inPlace<Result>(
@@ -19,6 +20,27 @@ export async function inPlace<Result>(
     await place.remove();
   }
 }
+
+/** How many jobs a second a peer does that has so many waiting, until all of them are done. */
+export const drained = (
+  ground: Ground,
+  peer: Peer,
+  count: number,
+  work: Pick<Work, "concurrency" | "handle">,
+): Promise<number> =>
+  inPlace(ground, peer, async (opened, place) => {
+    await inFlight(chunks(someData(count), 500), 2, opened.enqueueMany);
+    await place.rest();
+    const { over, done } = countdown(count);
+    let stop = async (): Promise<void> => {};
+    const perSecond = await rate(count, async () => {
+      stop = await opened.work({ aim: "throughput", ...work, onDone: done });
+      await over;
+    });
+    await stop();
+    await opened.check?.(count);
+    return perSecond;
+  });
 
 /** Those of the peers for which there is something to run on. */
 export const present = (ground: Ground, peers: readonly Peer[]): readonly Peer[] =>

@@ -10,7 +10,7 @@ import { graphileWorker } from "../peers/graphile-worker.ts";
 import type { Peer } from "../peers/peer.ts";
 import { pgBoss } from "../peers/pg-boss.ts";
 import { posthornMemory, posthornPostgres, posthornSqliteFull } from "../peers/posthorn.ts";
-import { chunks, countdown, inFlight, inPlace, present, rate } from "../play.ts";
+import { drained, inFlight, present, rate } from "../play.ts";
 import { type Contest, ratio, type Size, type Target, type Workload } from "../workload.ts";
 
 const BARE = "bare undici.request";
@@ -107,26 +107,18 @@ const slowReceivers: readonly Target[] = ours.map(({ name }) => ({
   atLeast: 0.8,
 }));
 
-const delivering = (
+async function delivering(
   ground: Ground,
   peer: Peer,
   { count, concurrency }: Course,
   { send, close }: Sender,
-): Promise<number> =>
-  inPlace(ground, peer, async (opened, place) => {
-    await inFlight(chunks(someData(count), 500), 2, opened.enqueueMany);
-    await place.rest();
-    const { over, done } = countdown(count);
-    let stop = async (): Promise<void> => {};
-    const perSecond = await rate(count, async () => {
-      stop = await opened.work({ aim: "throughput", concurrency, handle: send, onDone: done });
-      await over;
-    });
-    await stop();
+): Promise<number> {
+  try {
+    return await drained(ground, peer, count, { concurrency, handle: send });
+  } finally {
     await close();
-    await opened.check?.(count);
-    return perSecond;
-  });
+  }
+}
 
 /** Plays with a receiver in another process, which must have received every request once. */
 async function withReceiver(

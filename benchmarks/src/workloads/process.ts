@@ -12,7 +12,7 @@ import {
 } from "../peers/posthorn.ts";
 import { rawPostgres } from "../peers/raw-postgres.ts";
 import { rawSqlite } from "../peers/raw-sqlite.ts";
-import { chunks, countdown, inFlight, inPlace, present, rate } from "../play.ts";
+import { chunks, countdown, drained, inFlight, inPlace, present, rate } from "../play.ts";
 import { hire } from "../processes/hire.ts";
 import { type Contest, ratio, type Workload } from "../workload.ts";
 
@@ -105,24 +105,7 @@ const rowsOf = (
 };
 
 const alone: Run = (ground, peer, concurrency, waiting) =>
-  inPlace(ground, peer, async (opened, place) => {
-    await inFlight(chunks(someData(waiting), 500), 2, opened.enqueueMany);
-    await place.rest();
-    const { over, done } = countdown(waiting);
-    let stop = async (): Promise<void> => {};
-    const perSecond = await rate(waiting, async () => {
-      stop = await opened.work({
-        aim: "throughput",
-        concurrency,
-        handle: () => undefined,
-        onDone: done,
-      });
-      await over;
-    });
-    await stop();
-    await opened.check?.(waiting);
-    return perSecond;
-  });
+  drained(ground, peer, waiting, { concurrency, handle: () => undefined });
 
 const together: Run = (ground, peer, concurrency, waiting) =>
   inPlace(ground, peer, async (opened, place) => {
