@@ -73,49 +73,56 @@ describe("fairness between organizations", () => {
 });
 
 describe("what is in flight", () => {
-  it("is of one organization at most as much as `perOrganization` says, and others go on", async () => {
-    const flying = new Map<string, number>();
-    const most = new Map<string, number>();
-    let system: ReturnType<typeof createTestBus>["system"] | null = null;
-    const { handler, sent } = probe({
-      now: () => 0,
-      reply: async ({ to }) => {
-        flying.set(to, (flying.get(to) ?? 0) + 1);
-        most.set(to, Math.max(most.get(to) ?? 0, flying.get(to) ?? 0));
-        await system?.sleep(1_000);
-        flying.set(to, (flying.get(to) ?? 0) - 1);
-        return delivered();
-      },
-    });
-    const bus = createTestBus({
-      catalog,
-      handlers: [handler],
-      concurrency: 10,
-      perOrganization: 6,
-    });
-    system = bus.system;
-    for (const to of ["slow", "slow", "slow", "slow", "quick"]) {
-      await bus.subscriptions.create({
-        organization: to,
-        name: to,
-        eventTypes: ["*"],
-        type: "probe",
-        configuration: { to },
+  it.each([
+    { says: {}, places: 8 },
+    { says: { perOrganization: 6 }, places: 6 },
+    { says: { perOrganization: 10 }, places: 10 },
+  ])(
+    "is of one organization at most $places where a host says $says, and others go on",
+    async ({ says, places }) => {
+      const flying = new Map<string, number>();
+      const most = new Map<string, number>();
+      let system: ReturnType<typeof createTestBus>["system"] | null = null;
+      const { handler, sent } = probe({
+        now: () => 0,
+        reply: async ({ to }) => {
+          flying.set(to, (flying.get(to) ?? 0) + 1);
+          most.set(to, Math.max(most.get(to) ?? 0, flying.get(to) ?? 0));
+          await system?.sleep(1_000);
+          flying.set(to, (flying.get(to) ?? 0) - 1);
+          return delivered();
+        },
       });
-    }
-    for (let event = 0; event < 5; event += 1) {
-      await bus.publish("project_created", { name: "web" }, { organization: "slow" });
-    }
-    await bus.publish("project_created", { name: "web" }, { organization: "quick" });
-    await bus.advance(10_000);
-    expect(sent).toHaveLength(21);
-    expect(most).toEqual(
-      new Map([
-        ["slow", 6],
-        ["quick", 1],
-      ]),
-    );
-  });
+      const bus = createTestBus({
+        catalog,
+        handlers: [handler],
+        concurrency: CONCURRENCY,
+        ...says,
+      });
+      system = bus.system;
+      for (const to of ["slow", "slow", "slow", "slow", "quick"]) {
+        await bus.subscriptions.create({
+          organization: to,
+          name: to,
+          eventTypes: ["*"],
+          type: "probe",
+          configuration: { to },
+        });
+      }
+      for (let event = 0; event < 5; event += 1) {
+        await bus.publish("project_created", { name: "web" }, { organization: "slow" });
+      }
+      await bus.publish("project_created", { name: "web" }, { organization: "quick" });
+      await bus.advance(10_000);
+      expect(sent).toHaveLength(21);
+      expect(most).toEqual(
+        new Map([
+          ["slow", places],
+          ["quick", 1],
+        ]),
+      );
+    },
+  );
 
   it("is of one lane at most half of what a process can have", async () => {
     let flying = 0;

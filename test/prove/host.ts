@@ -24,7 +24,6 @@ const bus = createEventBus({
   storage: observed(withMistake(storage, part.bug)),
   handlers: [postHandler(part.receiver, part.name)],
   concurrency: part.concurrency,
-  perOrganization: part.perOrganization,
   pollMs: 200,
 });
 bus.lifecycle.on("delivery.throttled", () => {

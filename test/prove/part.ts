@@ -9,8 +9,6 @@ export interface Part {
   /** For what it writes down. */
   readonly folder: string;
   readonly concurrency: number;
-  /** How many of them may be of one organization. */
-  readonly perOrganization: number;
   /** A mistake to be played: the judge must find it. */
   readonly bug: Bug | null;
 }

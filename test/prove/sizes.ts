@@ -11,8 +11,6 @@ export interface Sizes {
   readonly blast: number;
   /** How many milliseconds its destinations take to answer. */
   readonly answersAfter: number;
-  /** How many of 50 places in flight it may have. */
-  readonly perOrganization: number;
   /** How many deliveries wait for a dead destination. */
   readonly waiting: number;
   /** How many seconds of a drain are watched. */
@@ -29,7 +27,6 @@ export const small: Sizes = {
   samples: 200,
   blast: 200,
   answersAfter: 500,
-  perOrganization: 40,
   waiting: 10_000,
   drain: 8,
   lanes: 1_000,
@@ -44,7 +41,6 @@ export const full: Sizes = {
   samples: 2_000,
   blast: 60,
   answersAfter: 2_000,
-  perOrganization: 40,
   waiting: 1_000_000,
   drain: 20,
   lanes: 5_000,

@@ -25,8 +25,7 @@ export interface Stage {
   readonly storage: ReturnType<(typeof grounds)[StorageName]["openStorage"]>["storage"];
   /** Tells the receiver how to answer, and answers when it began to. */
   behave(manner: Manner): Promise<number>;
-  /** `perOrganization` is all of `concurrency` if it is not given. */
-  host(name: string, concurrency: number, perOrganization?: number): Promise<Host>;
+  host(name: string, concurrency: number): Promise<Host>;
   /** What the receiver has written down so far, in the order of arrival. */
   hits(): readonly Hit[];
   /** What hosts have noted in a file. */
@@ -69,7 +68,7 @@ export async function onStage<Result>(
         receiver.stdin?.write(`${JSON.stringify(manner)}\n`);
         return Number(await since);
       },
-      host: (name, concurrency, perOrganization = concurrency) => {
+      host: (name, concurrency) => {
         const part: Part = {
           name,
           storage: setting.storage,
@@ -77,7 +76,6 @@ export async function onStage<Result>(
           receiver: url,
           folder,
           concurrency,
-          perOrganization,
           bug,
         };
         const child = start(script, [JSON.stringify(part)], folder, ["--expose-gc"]);

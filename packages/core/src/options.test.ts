@@ -35,6 +35,7 @@ describe("options", () => {
     const resolved = resolve();
     expect(resolved).toMatchObject({
       concurrency: 50,
+      perOrganization: 40,
       leaseMs: 60_000,
       pollMs: 1_000,
       retentionMs: 30 * DAY,

@@ -29,8 +29,9 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
    */
   readonly concurrency?: number | undefined;
   /**
-   * How many of these may be of one organization, 1 to `concurrency`. Default: all of them. With
-   * less, an organization whose destinations answer slowly leaves room for others.
+   * How many of these may be of one organization, 1 to `concurrency`. Default: four fifths of them,
+   * so that one whose destinations answer slowly leaves room for others. Where there is one
+   * organization only, give as many as `concurrency`.
    */
   readonly perOrganization?: number | undefined;
   /** How long one delivery may take, for handlers that do not say. Milliseconds, default 15,000. */
@@ -149,7 +150,7 @@ export function resolveOptions<C extends Catalog, H extends Handler, Tx>(
   const concurrency = integer("concurrency", options.concurrency ?? 50, 1, 10_000);
   const perOrganization = integer(
     "perOrganization",
-    options.perOrganization ?? concurrency,
+    options.perOrganization ?? Math.ceil((4 * concurrency) / 5),
     1,
     concurrency,
   );

@@ -18,6 +18,9 @@ describe("room", () => {
     expect(roomIn({ ...terms, perOrganization: 2 }).of(place)).toBe(1);
     expect(roomIn({ ...terms, slots: 0 }).of(place)).toBe(0);
     expect(roomIn({ slots: 9, perLane: 3 }).of(place)).toBe(3);
+    expect(roomIn(terms).ofOrganization("acme")).toBe(4);
+    expect(roomIn({ ...terms, perOrganization: 1 }).ofOrganization("acme")).toBe(0);
+    expect(roomIn(terms).ofOrganization("umbrella")).toBe(5);
   });
 
   it("never lets more fly than any limit says, whatever began and ended before", () => {

@@ -15,6 +15,8 @@ interface Place {
 /** What may still begin, while a claim or a route hands it out. */
 export interface Room {
   of(place: Place): number;
+  /** In all lanes of an organization together: where there is none, none of them needs looking at. */
+  ofOrganization(organization: string): number;
   take(place: Place, count: number): void;
 }
 
@@ -29,12 +31,14 @@ export function roomIn(
   const byOrganization = new Map(terms.inFlight?.byOrganization);
   const { perLane, perOrganization = Number.POSITIVE_INFINITY } = terms;
   let free = terms.slots;
+  const ofOrganization = (organization: string): number =>
+    Math.max(0, Math.min(free, perOrganization - (byOrganization.get(organization) ?? 0)));
   return {
     of: ({ subscriptionId, organization }) => {
       const inLane = perLane - (byLane.get(subscriptionId) ?? 0);
-      const inOrganization = perOrganization - (byOrganization.get(organization) ?? 0);
-      return Math.max(0, Math.min(free, inLane, inOrganization));
+      return Math.max(0, Math.min(inLane, ofOrganization(organization)));
     },
+    ofOrganization,
     take: ({ subscriptionId, organization }, count) => {
       free -= count;
       byLane.set(subscriptionId, (byLane.get(subscriptionId) ?? 0) + count);

@@ -119,7 +119,8 @@ function grantsOf(
     grant.startBy = startBy;
   };
 
-  for (const lane of lanesInTurn(state, terms)) {
+  const hasRoom = (organization: string): boolean => room.ofOrganization(organization) > 0;
+  for (const lane of lanesInTurn(state, terms, hasRoom)) {
     if (free === 0) break;
     const max = terms.perCall?.get(lane.record.type) ?? 1;
     const owed = dueOf(lane, now, perLane * max);
@@ -148,21 +149,29 @@ const placeOf = ({ record }: Lane): { subscriptionId: string; organization: stri
   organization: record.organization,
 });
 
-/** Lanes that are due: one of each organization, beginning with who had no turn for longest; and so on. */
-function* lanesInTurn({ due, turns }: State, terms: FlightTerms): Generator<Lane> {
+/**
+ * Lanes that are due, of organizations that have room: one of each, beginning with who had no turn
+ * for longest; and so on.
+ */
+function* lanesInTurn(
+  { due, turns }: State,
+  terms: FlightTerms,
+  hasRoom: (organization: string) => boolean,
+): Generator<Lane> {
   const turnOf = ([organization]: readonly [string, unknown]): number =>
     turns.get(organization) ?? 0;
   let left = [...due]
     .toSorted((a, b) => turnOf(a) - turnOf(b))
-    .map(([, lanes]) => servable(lanes, terms));
+    .map(([organization, own]) => ({ organization, lanes: servable(own, terms) }));
   while (left.length > 0) {
     const inRound = left;
     left = [];
-    for (const lanes of inRound) {
-      const { value, done } = lanes.next();
+    for (const one of inRound) {
+      if (!hasRoom(one.organization)) continue;
+      const { value, done } = one.lanes.next();
       if (done) continue;
       yield value;
-      left.push(lanes);
+      left.push(one);
     }
   }
 }

@@ -115,7 +115,9 @@ export function claiming(dialect: Dialect): Claiming {
     inHaste: boolean,
   ): Script<readonly Claim[]> {
     const { now, slots, perLane } = terms;
-    const due = yield* lockDueLanes(terms, prospect);
+    const room = roomIn(terms);
+    const locked = yield* lockDueLanes(terms, prospect);
+    const due = locked.filter(({ organization }) => room.ofOrganization(organization) > 0);
     if (due.length === 0) return [];
     const spare = Math.max(1, slots - due.length + 1);
     const inOneOfEach = due.reduce((sum, { max }) => sum + max, 0);
@@ -130,7 +132,7 @@ export function claiming(dialect: Dialect): Claiming {
     const asked = due
       .filter((lane) => lane.gateIds.every((id) => states.has(id)))
       .map((lane) => ({ lane, deliveries: waiting.get(lane.id) ?? [] }));
-    const { grants, passed } = grantsOf(asked, states, terms, { rules, most });
+    const { grants, passed } = grantsOf(asked, states, terms, { rules, most, room });
     yield* gates.keep(passed);
 
     const granted = grants.flatMap(({ lane, deliveries, count: calls, startBy }) => {
@@ -432,17 +434,26 @@ interface Granted {
   readonly call: string | null;
 }
 
-/** Asks the gates of due lanes: first for one call of each, then for what else has room. */
+interface Limits {
+  readonly rules: ClaimRules;
+  readonly room: Room;
+  /** How many calls of a lane may go. */
+  readonly most: number;
+}
+
+/**
+ * Asks the gates of due lanes: first for one call of each, then for what else has room. A lane that
+ * is full itself has had its turn; those of an organization that is full keep theirs.
+ */
 function grantsOf(
   asked: readonly Pick<Grant, "lane" | "deliveries">[],
   states: ReadonlyMap<string, GateState>,
   terms: FlightTerms,
-  { rules: { admit }, most }: { readonly rules: ClaimRules; readonly most: number },
+  { rules: { admit }, most, room }: Limits,
 ): { readonly grants: readonly Grant[]; readonly passed: readonly GateState[] } {
   const passed = new Map<string, GateState>();
   const grants: Grant[] = [];
   const { now } = terms;
-  const room = roomIn(terms);
   let free = terms.slots;
 
   const ask = (grant: Grant, wanted: number): void => {
@@ -458,6 +469,7 @@ function grantsOf(
 
   for (const { lane, deliveries } of asked) {
     if (free === 0) break;
+    if (room.ofOrganization(lane.organization) === 0) continue;
     const grant: Grant = { lane, deliveries, count: 0, againAt: now, startBy: null };
     if (deliveries.length > 0 && room.of(placeOf(lane)) > 0) ask(grant, 1);
     grants.push(grant);

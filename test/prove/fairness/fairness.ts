@@ -17,7 +17,7 @@ export const fairness: Proof = async (play) =>
   judgeFairness(
     await onStage(play, async (stage) => {
       const { bus, storage, host, behave, hits, until } = stage;
-      const { samples, blast, answersAfter, perOrganization } = play.sizes;
+      const { samples, blast, answersAfter } = play.sizes;
       const isMistaken = play.bug === "no-turns";
       const loud = isMistaken ? "all" : "loud";
       const quiet = quietOnes(QUIET, isMistaken ? () => "all" : undefined);
@@ -34,7 +34,7 @@ export const fairness: Proof = async (play) =>
       }
       await behave({ path: PATH, status: 200, afterMs: answersAfter });
       const [deliverer, publisher] = await Promise.all([
-        host("deliverer", CONCURRENCY, perOrganization),
+        host("deliverer", CONCURRENCY),
         host("publisher", 1),
       ]);
       await deliverer.ask({ do: "start" });

@@ -99,9 +99,11 @@ async function copyOne(database: Database, storage: StorageName, count: number):
   const copied = "cast(100000000000 + n.i as text)";
   const copy = (table: string, row: Row, ids: readonly string[], from: number, to: number) => {
     const columns = Object.keys(row).join(", ");
-    const values = Object.keys(row).map((column) =>
-      ids.includes(column) ? `substr(t.${column}, 1, 24) || ${copied}` : `t.${column}`,
-    );
+    const values = Object.entries(row).map(([column, value]) => {
+      if (ids.includes(column)) return `substr(t.${column}, 1, 24) || ${copied}`;
+      // As it was: by now it may be in flight itself, and nobody would fly its copies.
+      return typeof value === "string" ? `t.${column}` : String(value);
+    });
     return database.say(
       `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to}) insert into ${table} (${columns}) select ${values.join(", ")} from ${table} t cross join n where t.id = ?`,
       [row["id"] as string],

@@ -113,6 +113,23 @@ export const fairnessCases: readonly StorageCase[] = [
       assert.deepEqual(second.claims, []);
       assert.equal(second.nextDueAt, NOW + 2);
     },
+
+    "lanes of an organization that was full go on in their order": async (stage) => {
+      const lanes = await crowd(stage, "busy", 1, NOW);
+      for (let at = 1; at < 6; at += 1) lanes.push(...(await crowd(stage, "busy", 1, NOW + at)));
+      await crowd(stage, "quiet", 1, NOW + 6);
+      const request = { slots: 8, perOrganization: 2 };
+      for (const count of [2, 1]) {
+        const inFlight = { byLane: new Map(), byOrganization: new Map([["busy", count]]) };
+        await stage.claim({ now: NOW + 6, ...request, inFlight });
+      }
+      await crowd(stage, "busy", 1, NOW + 5);
+      const { claims } = await stage.claim({ now: NOW + 7, ...request });
+      assert.deepEqual(
+        claims.map(({ subscriptionId }) => subscriptionId).sort(),
+        lanes.slice(1, 3),
+      );
+    },
   }),
 
   ...laws("claim first attempts beside retries", {
@@ -189,7 +206,7 @@ async function crowd(
   lanes: number,
   at: number,
   count = 1,
-): Promise<readonly string[]> {
+): Promise<string[]> {
   const type = `thing_${newId().replaceAll("-", "_")}`;
   const records = Array.from({ length: lanes }, () =>
     aSubscription({ organization, eventTypes: [type] }),
