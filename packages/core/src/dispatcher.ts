@@ -10,12 +10,13 @@ import { type Abilities, admit } from "./lane.ts";
 import type { Lapses } from "./lapses.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
+import { atPace, FIRST_PACE, paced } from "./pace.ts";
 import { backoff } from "./persist.ts";
 import { planDeliveries } from "./plan.ts";
 import { describe } from "./redact.ts";
 import { countFlights } from "./room.ts";
 import type { Settle } from "./settle.ts";
-import type { ClaimResult, FlightTerms, Storage, Unroutable } from "./storage.ts";
+import type { ClaimResult, FlightTerms, RouteResult, Storage, Unroutable } from "./storage.ts";
 import type { System } from "./system.ts";
 
 export interface DispatcherOptions {
@@ -70,8 +71,9 @@ export interface Drained {
   readonly nextDueAt: number | null;
 }
 
-const MAX_EVENTS = 500;
-const MAX_DELIVERIES = 5_000;
+/** What a route takes and makes at most, at full pace. */
+const MOST_EVENTS = 500;
+const MOST_DELIVERIES = 5_000;
 /** When to look again at events that would have overtaken what another router is busy with. */
 const LOOK_AGAIN_MS = 50;
 const HOUSEKEEPING_EVERY_MS = 60_000;
@@ -131,6 +133,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let hungry = false;
   let tidyAt = 0;
   let replayAt = 0;
+  let pace = FIRST_PACE;
 
   const looks = new Set<number>();
   let woken = false;
@@ -188,14 +191,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function takeTurn(): Promise<Turn> {
     await clock.refresh();
     suspectFlies &&= inFlight() > 0;
-    const routed = await storage.route(
-      {
-        ...terms(quarantine || suspectFlies ? 0 : concurrency - inFlight()),
-        maxEvents: MAX_EVENTS,
-        maxDeliveries: MAX_DELIVERIES,
-      },
-      (input) => planDeliveries(input, system.id),
-    );
+    const routed = await route();
     for (const event of routed.unannounced) onRouted(event);
     if (routed.unroutable !== null) reportUnroutable(routed.unroutable);
     launch(routed.claims);
@@ -217,6 +213,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       left: routed.left > 0,
       nextDueAt: nextDueAt === Number.POSITIVE_INFINITY ? null : nextDueAt,
     };
+  }
+
+  async function route(): Promise<RouteResult> {
+    const maxEvents = atPace(pace, MOST_EVENTS);
+    const maxDeliveries = atPace(pace, MOST_DELIVERIES);
+    const slots = quarantine || suspectFlies ? 0 : concurrency - inFlight();
+    const began = system.mono();
+    const routed = await storage.route({ ...terms(slots), maxEvents, maxDeliveries }, (input) =>
+      planDeliveries(input, system.id),
+    );
+    if (routed.events > 0) {
+      const filled = Math.max(routed.events / maxEvents, routed.deliveries / maxDeliveries);
+      pace = paced(pace, { tookMs: system.mono() - began, filled });
+    }
+    return routed;
   }
 
   /** Takes a replay one step further, if one runs. */
