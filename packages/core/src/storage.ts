@@ -46,9 +46,12 @@ export interface Storage<Tx = never> {
   appendSync?(events: readonly NewEvent[], tx: Tx): readonly Appended[];
 
   /**
-   * Takes unrouted events in the order of their commits, asks `plan` which deliveries they owe,
-   * and stores the answer.
+   * Takes unrouted events, asks `plan` which deliveries they owe, and stores the answer.
    *
+   * - Organizations take turns: `plan` gets one event of each organization, then a second one of each,
+   *   and so on; of one organization they come in the order of their commits. Where more are unrouted
+   *   than a route takes, each organization has its turn in one of the next routes, however much
+   *   others have published, and however many deliveries their events owe.
    * - An event is routed once, whatever the number of routers; a crash before the commit leaves
    *   it unrouted.
    * - `plan` gets the events with every subscription of their organizations as of now, disabled

@@ -47,7 +47,8 @@ export function housekeepingIn(
       let pruned = 0;
       for (const { event, key, owed } of events.values()) {
         if (pruned === max) break;
-        if (event.publishedAt >= before || unrouted.has(event.id)) continue;
+        if (event.publishedAt >= before || unrouted.get(event.organization)?.has(event.id))
+          continue;
         if (organization !== undefined && event.organization !== organization) continue;
         if (owed.some(({ delivery }) => delivery.status === "pending")) continue;
         events.delete(event.id);
@@ -69,7 +70,7 @@ export function housekeepingIn(
       const open = [...lanes.values()].filter(({ parked, waiting }) => !parked && waiting.size > 0);
       const kinds = Map.groupBy(open, (lane) => JSON.stringify(servedBy(lane)));
       return {
-        unrouted: unrouted.size,
+        unrouted: [...unrouted.values()].reduce((sum, { size }) => sum + size, 0),
         inFlight: flights.size,
         waiting: [...kinds.values()].map((some) => ({
           ...servedBy(some[0] as Lane),

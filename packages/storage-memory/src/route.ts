@@ -9,6 +9,7 @@ import {
   type StoredEvent,
   type Unrouted,
 } from "@posthorn/core";
+import { mark, unmark } from "./append.ts";
 import { gatesOf, type Lane, type Occurrence, type State } from "./state.ts";
 import { end, fly, owe, waitInTurn } from "./traffic.ts";
 
@@ -29,11 +30,31 @@ export function route(state: State, request: RouteRequest, plan: Plan): RouteRes
   }
 }
 
-function dueOf({ unrouted, putOff }: State, { now, maxEvents }: RouteRequest): Unrouted[] {
+/**
+ * One event of each organization, beginning with those of which none was routed for longest; then a
+ * second one of each, and so on.
+ */
+function dueOf({ unrouted, putOff, routed }: State, request: RouteRequest): Unrouted[] {
+  const { now, maxEvents } = request;
+  function* dueIn(own: ReadonlyMap<string, Unrouted>): Generator<Unrouted, void> {
+    for (const marker of own.values()) {
+      if ((putOff.get(marker.event.id)?.until ?? now) <= now) yield marker;
+    }
+  }
+  const turnOf = ([organization]: readonly [string, unknown]): number =>
+    routed.get(organization) ?? 0;
   const due: Unrouted[] = [];
-  for (const marker of unrouted.values()) {
-    if (due.length === maxEvents) break;
-    if ((putOff.get(marker.event.id)?.until ?? now) <= now) due.push(marker);
+  let left = [...unrouted].toSorted((a, b) => turnOf(a) - turnOf(b)).map(([, own]) => dueIn(own));
+  while (left.length > 0) {
+    const inRound = left;
+    left = [];
+    for (const own of inRound) {
+      if (due.length === maxEvents) return due;
+      const { value, done } = own.next();
+      if (done) continue;
+      due.push(value);
+      left.push(own);
+    }
   }
   return due;
 }
@@ -56,7 +77,7 @@ function carryOut(
   batch: readonly Unrouted[],
   { deliveries, cursors }: RoutePlan,
 ): RouteResult {
-  const { events, unrouted, lanes } = state;
+  const { events, lanes } = state;
   const claims: Claim[] = [];
   for (const { state: begin, queue, ...fresh } of deliveries) {
     const occurrence = events.get(fresh.eventId) as Occurrence;
@@ -68,14 +89,15 @@ function carryOut(
   }
 
   const unannounced: StoredEvent[] = [];
-  for (const { event } of batch) {
+  state.routes += 1;
+  for (const { event, after: before } of batch) {
     const after = cursors.get(event.id);
+    if (after !== (before ?? "")) state.routed.set(event.organization, state.routes);
     if (after !== undefined) {
-      unrouted.set(event.id, Object.freeze({ event, after }));
+      mark(state, { event, after });
       continue;
     }
-    unrouted.delete(event.id);
-    state.putOff.delete(event.id);
+    unmark(state, event);
     if (events.get(event.id)?.announced === false) unannounced.push(event);
   }
   const { length } = deliveries;

@@ -64,7 +64,8 @@ export interface Owed {
 export interface State {
   readonly events: Map<string, Occurrence>;
   readonly eventsByKey: Map<string, Occurrence>;
-  readonly unrouted: Map<string, Unrouted>;
+  /** Events to be routed by organization and id, in the order of their commits. */
+  readonly unrouted: Map<string, Map<string, Unrouted>>;
   /** Events that could not be routed: how often, and before when they are not tried again. */
   readonly putOff: Map<string, { readonly tries: number; readonly until: number }>;
   readonly deliveries: Map<string, Owed>;
@@ -78,6 +79,9 @@ export interface State {
   readonly turns: Map<string, number>;
   /** How many claims took something. */
   claims: number;
+  /** When events of organizations were last routed: in which route. */
+  readonly routed: Map<string, number>;
+  routes: number;
   readonly suspects: DueQueue<Owed>;
   /** What is in flight, by the end of its lease. */
   readonly flights: DueQueue<Owed>;
@@ -108,6 +112,8 @@ export const emptyState = (): State => ({
   due: new Map(),
   turns: new Map(),
   claims: 0,
+  routed: new Map(),
+  routes: 0,
   suspects: dueQueue(),
   flights: dueQueue(),
   replays: new Map(),

@@ -33,13 +33,14 @@ import {
   toSubscription,
 } from "./records.ts";
 import { change, type Row, rowsOf, type Script } from "./script.ts";
+import { unroutedIn } from "./unrouted.ts";
 
 export interface Route {
   /** Is there anything to route? */
   isDue(now: number): Script<boolean>;
   /** In haste, what owes something to a lane that others hold rests for a moment. */
   route(request: RouteRequest, plan: Plan, inHaste: boolean): Script<RouteResult>;
-  /** Puts off the event that is first to be routed: it failed alone. */
+  /** Puts off the event whose turn it is: it failed alone. */
   putOff(now: number, error: unknown): Script<RouteResult>;
 }
 
@@ -47,14 +48,14 @@ export interface Route {
 const REST_MS = 1_000;
 
 export function routing(dialect: Dialect): Route {
-  const { table, rows, join, lookUp, given, skipLocked } = dialect;
+  const { table, rows, join, lookUp } = dialect;
   const lanes = lanesIn(dialect);
   const gates = gatesIn(dialect);
   const deliveries = deliveriesIn(dialect);
   const queues = queuesIn(dialect);
+  const unrouted = unroutedIn(dialect);
   const inTurn = markersIn(dialect);
   const probe = `select 1 as due from ${table("unrouted")} where not_before <= ? order by position limit 1`;
-  const take = `select position, event_id, organization, after_id, tries from ${table("unrouted")} where not_before <= ? order by position limit ${given("int")}${skipLocked}`;
   const read = `select e.* from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id`;
   const roster = `select s.*, l.key_id, l.gate_ids, l.parked, l.next_due_at from ${rows("r", { organization: "key" })} ${join} ${table("subscriptions")} s on s.organization = r.organization ${join} ${table("lanes")} l on l.subscription_id = s.id order by s.id`;
   const failed = `update ${table("unrouted")} set tries = tries + 1, not_before = ? where position = ?`;
@@ -128,7 +129,7 @@ export function routing(dialect: Dialect): Route {
 
     route: function* (request, plan, inHaste) {
       const { now, maxEvents } = request;
-      const taken = yield* rowsOf(take, now, maxEvents);
+      const { markers: taken, goOn: goRound } = yield* unrouted.take(now, maxEvents);
       if (taken.length === 0) return NOTHING_ROUTED;
       const roster = yield* candidatesOf(taken.map((row) => text(row["organization"])));
       const serial = new Set(
@@ -137,15 +138,25 @@ export function routing(dialect: Dialect): Route {
         ),
       );
       const { markers, left } = yield* inTurn(taken, serial, now);
-      if (markers.length === 0) return { ...NOTHING_ROUTED, left };
+      if (markers.length === 0) {
+        goRound(() => false);
+        return { ...NOTHING_ROUTED, left };
+      }
       const found = yield* rowsOf(
         read,
         sent(markers.map((row) => ({ id: text(row["event_id"]) }))),
       );
-      const events = unroutedOf(markers, found);
+      const events = eventsOf(markers, found);
       const candidates: RouteInput["candidates"] = (organization) => roster.get(organization) ?? [];
 
       const { deliveries: owed, cursors } = plan({ request, events, candidates });
+      const firsts = new Map(
+        events.toReversed().map(({ event, after }) => [event.organization, { event, after }]),
+      );
+      goRound((organization) => {
+        const first = firsts.get(organization);
+        return first !== undefined && cursors.get(first.event.id) === (first.after ?? "");
+      });
       const waiting = owed.filter(({ state }) => state === "wait");
       const { locked, held } = yield* lanes.take(
         waiting.map(({ subscriptionId }) => subscriptionId),
@@ -193,7 +204,9 @@ export function routing(dialect: Dialect): Route {
     },
 
     putOff: function* (now, error) {
-      const [row] = yield* rowsOf(take, now, 1);
+      const {
+        markers: [row],
+      } = yield* unrouted.take(now, 1);
       if (row === undefined) return NOTHING_ROUTED;
       yield* change(failed, now + putOffMs(int(row["tries"])), int(row["position"]));
       const unroutable = { eventId: text(row["event_id"]), error };
@@ -230,7 +243,7 @@ export const NOTHING_ROUTED: RouteResult = {
 };
 
 /** What is to be routed, in the order of the markers. */
-function unroutedOf(markers: readonly Row[], found: readonly Row[]): readonly Unrouted[] {
+function eventsOf(markers: readonly Row[], found: readonly Row[]): readonly Unrouted[] {
   const events = new Map<string, StoredEvent>(found.map((row) => [text(row["id"]), toEvent(row)]));
   return markers.map((row) => {
     const event = events.get(text(row["event_id"]));

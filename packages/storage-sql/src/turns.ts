@@ -1,10 +1,11 @@
 import { inTurns } from "@posthorn/core";
 import type { Dialect } from "./dialect.ts";
 import { int, text } from "./records.ts";
+import { goRound } from "./round.ts";
 import { rowsOf, type Script } from "./script.ts";
 
 /** Organizations whose turn it is, and the lanes that they send. */
-interface Round {
+interface Next {
   readonly organizations: readonly string[];
   /** The ids of lanes that are due: of each organization the earliest ones. */
   readonly lanes: readonly string[];
@@ -16,7 +17,7 @@ export interface Turns {
    * The next organizations in which a lane of an ability is due, at most `most`, and at most as
    * many lanes. Nothing is locked.
    */
-  next(ability: Ability, now: number, most: number): Script<Round>;
+  next(ability: Ability, now: number, most: number): Script<Next>;
 }
 
 export interface Ability {
@@ -24,14 +25,9 @@ export interface Ability {
   readonly keyId: string;
 }
 
-/** How many lanes are seen at one look: of a large organization, or of many small ones. */
-const LANES_AT_A_LOOK = 100;
-const MOST_LOOKS = 8;
-
 /**
- * Goes through the organizations in the order of an index, from where the last claim stopped, and
- * begins anew at the end. How far it has come is known to this process alone: another one is
- * elsewhere, and one that starts anew begins with the first.
+ * Begins where the last claim stopped. How far it has come is known to this process alone: another
+ * one is elsewhere, and one that starts anew begins with the first.
  */
 export function turnsIn({ lanesAfter }: Dialect): Turns {
   const stops = new Map<string, string>();
@@ -39,41 +35,15 @@ export function turnsIn({ lanesAfter }: Dialect): Turns {
   return {
     next: function* ({ handlerType, keyId }, now, most) {
       const place = JSON.stringify([handlerType, keyId]);
-      const visited = new Set<string>();
-      const organizations = new Set<string>();
-      const due: { readonly id: string; readonly organization: string }[] = [];
-      const start = stops.get(place) ?? "";
-      let after = start;
-      let isSecond = start === "";
-
-      /** Whether the round goes on to the organization. */
-      const visit = (organization: string): boolean => {
-        if (organization === after && visited.has(organization)) return true;
-        if (visited.has(organization) || organizations.size >= most) return false;
-        visited.add(organization);
-        after = organization;
-        return true;
-      };
-      for (let looks = 0, isOver = false; looks < MOST_LOOKS && !isOver; looks += 1) {
-        const seen = yield* rowsOf(lanesAfter, handlerType, keyId, after, LANES_AT_A_LOOK);
-        if (seen.length === 0) {
-          isOver = isSecond;
-          isSecond = true;
-          after = "";
-        }
-        for (const row of seen) {
-          const organization = text(row["organization"]);
-          isOver = !visit(organization);
-          if (isOver) break;
-          if (int(row["next_due_at"]) > now) continue;
-          organizations.add(organization);
-          due.push({ id: text(row["subscription_id"]), organization });
-        }
-        isOver ||= isSecond && after === start && start !== "";
-      }
+      const { organizations, rows, after } = yield* goRound({
+        start: stops.get(place) ?? "",
+        most,
+        look: (after, limit) => rowsOf(lanesAfter, handlerType, keyId, after, limit),
+        isDue: (row) => int(row["next_due_at"]) <= now,
+      });
       stops.set(place, after);
-      const lanes = inTurns(due, ({ organization }) => organization).slice(0, most);
-      return { organizations: [...organizations], lanes: lanes.map(({ id }) => id) };
+      const lanes = inTurns(rows, (row) => text(row["organization"])).slice(0, most);
+      return { organizations, lanes: lanes.map((row) => text(row["subscription_id"])) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Plan, putOffMs, type RouteInput } from "@posthorn/core";
+import { type Plan, planDeliveries, putOffMs, type RouteInput } from "@posthorn/core";
 import {
   ACME,
   aDelivery,
@@ -209,6 +209,114 @@ export const routeCases: readonly StorageCase[] = laws("route", {
     for (let index = 0; index < 5; index += 1) await publish();
     assert.equal((await route({ maxEvents: 3 })).events, 3);
     assert.equal((await route({ maxEvents: 3 })).events, 2);
+  },
+
+  "the plan gets one event of each organization, then a second one of each": async ({
+    publish,
+    route,
+  }) => {
+    for (const organization of ["a", "a", "a", "b", "c", "b"]) await publish({ organization });
+    const given: (readonly string[])[] = [];
+    const plan: Plan = ({ events }) => {
+      given.push(events.map(({ event }) => event.organization));
+      return nothing;
+    };
+    await route({ maxEvents: 4 }, plan);
+    await route({ maxEvents: 4 }, plan);
+    assert.deepEqual(given[0]?.slice(0, 3).toSorted(), ["a", "b", "c"]);
+    assert.deepEqual(
+      given.map((turns) => turns.length),
+      [4, 2],
+    );
+    assert.deepEqual(new Set(given[1]), new Set(given[0]?.[3] === "a" ? ["a", "b"] : ["a"]));
+  },
+
+  "an organization's events keep the order of their commits, whoever else takes turns": async ({
+    subscribe,
+    publish,
+    route,
+  }) => {
+    for (const organization of ["a", "b"])
+      await subscribe({ organization }, { order: "skip_dead" });
+    const published = new Map<string, string[]>([
+      ["a", []],
+      ["b", []],
+    ]);
+    for (let index = 0; index < 12; index += 1) {
+      const organization = index < 9 ? "a" : "b";
+      published.get(organization)?.push((await publish({ organization })).id);
+    }
+    const routed = new Map<string, string[]>([
+      ["a", []],
+      ["b", []],
+    ]);
+    for (let left = 12; left > 0; ) {
+      const { events, left: held } = await route({ maxEvents: 3 }, (input) => {
+        for (const { event } of input.events) routed.get(event.organization)?.push(event.id);
+        return planDeliveries(input, newId);
+      });
+      assert.ok(events > 0 && held === 0);
+      left -= events;
+    }
+    assert.deepEqual(routed, published);
+  },
+
+  "an organization's event is routed within two routes, though another has published hundreds":
+    async ({ subscribe, publish, storage, route }) => {
+      await subscribe({ organization: "busy" });
+      const flood = Array.from({ length: 300 }, () => anEvent({ organization: "busy" }));
+      await storage.append(flood);
+      await route({ maxEvents: 4 });
+      for (const organization of ["a new one", "the newest"]) {
+        await publish({ organization, announced: false });
+      }
+      const told = [await route({ maxEvents: 4 }), await route({ maxEvents: 4 })];
+      assert.deepEqual(
+        told.flatMap(({ unannounced }) => unannounced.map((event) => event.organization)).sort(),
+        ["a new one", "the newest"],
+      );
+    },
+
+  "many organizations that publish little are each routed in turn beside one that publishes much":
+    async ({ publish, storage, route }) => {
+      const flood = Array.from({ length: 250 }, () => anEvent({ organization: "busy" }));
+      await storage.append(flood);
+      const quiet = Array.from({ length: 12 }, (_, index) => `${index < 6 ? "a" : "z"}${index}`);
+      for (const organization of quiet) await publish({ organization, announced: false });
+      const served = new Set<string>();
+      for (let turn = 0; turn < 5; turn += 1) {
+        const { unannounced } = await route({ maxEvents: 4 });
+        for (const { organization } of unannounced) served.add(organization);
+      }
+      assert.deepEqual([...served].toSorted(), quiet.toSorted());
+    },
+
+  "routes of one event go round the organizations too": async ({ publish, storage, route }) => {
+    await storage.append(Array.from({ length: 20 }, () => anEvent({ organization: "busy" })));
+    for (const organization of ["a", "z"]) await publish({ organization, announced: false });
+    const served: string[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      const { unannounced } = await route({ maxEvents: 1 });
+      served.push(...unannounced.map(({ organization }) => organization));
+    }
+    assert.deepEqual(served.toSorted(), ["a", "z"]);
+  },
+
+  "events that owe more than a route makes take turns with other organizations' too": async ({
+    subscribe,
+    publish,
+    route,
+  }) => {
+    for (let index = 0; index < 7; index += 1) await subscribe({ organization: "busy" });
+    for (const organization of ["a", "z"]) await subscribe({ organization });
+    for (let index = 0; index < 5; index += 1) await publish({ organization: "busy" });
+    for (const organization of ["a", "z"]) await publish({ organization, announced: false });
+    const served: string[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      const { unannounced } = await route({ maxDeliveries: 3 });
+      served.push(...unannounced.map(({ organization }) => organization));
+    }
+    assert.deepEqual(served.toSorted(), ["a", "z"]);
   },
 
   "an event with a cursor stays unrouted, and is given again with it": async ({

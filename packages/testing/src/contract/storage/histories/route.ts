@@ -177,9 +177,33 @@ function checkInput(model: Model, request: RouteRequest, { events, ...input }: R
 /** What was put off may come in any place once it is due again. */
 function checkEvents(model: Model, given: RouteInput["events"]): void {
   const isPutOff = (id: string): boolean => (model.unrouted.get(id)?.tries ?? 0) > 0;
-  const fresh = [...model.unrouted.keys()].filter((id) => !isPutOff(id));
-  const ids = given.map(({ event }) => event.id).filter((id) => !isPutOff(id));
-  agree("the plan's events, in the order of their commits", ids, fresh.slice(0, ids.length));
+  const ofOne = Map.groupBy(given, ({ event }) => event.organization);
+  for (const [organization, own] of ofOne) {
+    const fresh = [...model.unrouted.keys()].filter(
+      (id) => !isPutOff(id) && model.events.get(id)?.event.organization === organization,
+    );
+    const ids = own.map(({ event }) => event.id).filter((id) => !isPutOff(id));
+    agree(
+      `the plan's events of ${organization}, in the order of their commits`,
+      ids,
+      fresh.slice(0, ids.length),
+    );
+  }
+  const rounds = given.map((each) => (ofOne.get(each.event.organization) ?? []).indexOf(each));
+  agree(
+    "the rounds in which the plan's events have their turns",
+    rounds,
+    rounds.toSorted((a, b) => a - b),
+  );
+  const most = Math.max(0, ...[...ofOne.values()].map(({ length }) => length));
+  for (const [id, { restsUntil }] of model.unrouted) {
+    if (restsUntil > model.now || given.some(({ event }) => event.id === id)) continue;
+    const organization = model.events.get(id)?.event.organization ?? "";
+    demand(
+      (ofOne.get(organization)?.length ?? 0) >= most - 1,
+      `The event ${id} was left out for another organization's.`,
+    );
+  }
   for (const { event, after } of given) {
     const marker = model.unrouted.get(event.id);
     demand((marker?.restsUntil ?? 0) <= model.now, `The event ${event.id} was put off.`);

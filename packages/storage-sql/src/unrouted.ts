@@ -1,0 +1,98 @@
+import { inTurns } from "@posthorn/core";
+import { type Dialect, sent } from "./dialect.ts";
+import { int, text } from "./records.ts";
+import { goRound } from "./round.ts";
+import { type Row, rowsOf, type Script } from "./script.ts";
+
+/** The markers of events that are due to be routed, whose turn it is. */
+export interface UnroutedTurns {
+  /**
+   * Locks at most `most` of them, in the order in which they have their turns; of one organization
+   * in the order of their commits. What others have locked is left out.
+   */
+  take(now: number, most: number): Script<Taken>;
+}
+
+interface Taken {
+  readonly markers: readonly Row[];
+  /** Notes who had a turn: the next route begins with the first that is still waiting for its own. */
+  goOn(isWaiting: (organization: string) => boolean): void;
+}
+
+const NOBODY: Taken = { markers: [], goOn: () => {} };
+
+/**
+ * Those that were published first; and if there are more of them, also the first ones of the
+ * organizations that are next in a round, which come before the rest. How far the round has come is
+ * known to this process alone.
+ */
+export function unroutedIn(dialect: Dialect): UnroutedTurns {
+  const { table, by, rows, lookUp, given, skipLocked } = dialect;
+  const columns = ["position", "event_id", "organization", "after_id", "tries"];
+  const first = `select ${columns.join(", ")} from ${table("unrouted")} where not_before <= ? order by position limit ${given("int")}${skipLocked}`;
+  const those = `select ${columns.map((column) => `u.${column}`).join(", ")} from ${rows("r", { position: "int" })} ${lookUp("unrouted", "u")} on u.position = r.position where u.not_before <= ? order by u.position${skipLocked}`;
+  const following = `select organization, position, not_before from ${by("unrouted", "organization")} where organization > ? order by organization, position limit ${given("int")}`;
+  let stop = "";
+
+  return {
+    take: function* (now, most) {
+      const locked = new Map<number, Row>();
+      const lock = (found: readonly Row[]): void => {
+        for (const row of found) locked.set(positionOf(row), row);
+      };
+      lock(yield* rowsOf(first, now, most));
+      if (locked.size === 0) return NOBODY;
+      const seen = new Map<number, Row>(locked);
+      let next: readonly string[] = [];
+      let last: string | null = null;
+      if (locked.size === most) {
+        const round = yield* goRound({
+          start: stop,
+          most,
+          look: (after, limit) => rowsOf(following, after, limit),
+          isDue: (row) => int(row["not_before"]) <= now,
+        });
+        for (const row of round.rows) {
+          const position = positionOf(row);
+          if (!seen.has(position)) seen.set(position, row);
+        }
+        next = round.organizations;
+        last = round.after;
+      }
+      const byAge = [...seen.values()].sort((a, b) => positionOf(a) - positionOf(b));
+      const others = followingTo(stop, byAge.map(organizationOf)).filter(
+        (organization) => !next.includes(organization),
+      );
+      const inOrder = [...next, ...others];
+      const chosen = inTurns(byAge, organizationOf, inOrder).slice(0, most).map(positionOf);
+      const missing = chosen.filter((position) => !locked.has(position));
+      if (missing.length > 0) {
+        const asked = missing.sort((a, b) => a - b).map((position) => ({ position }));
+        lock(yield* rowsOf(those, sent(asked), now));
+      }
+      const round = last === null ? inOrder : next;
+      return {
+        markers: chosen.flatMap((position): readonly Row[] => {
+          const row = locked.get(position);
+          return row === undefined ? [] : [row];
+        }),
+        goOn: (isWaiting) => {
+          const waiting = round.findIndex(isWaiting);
+          stop = waiting === -1 ? (last ?? round.at(-1) ?? stop) : (round[waiting - 1] ?? stop);
+        },
+      };
+    },
+  };
+}
+
+/** Each once, in the order of a round that goes on after one of them. */
+function followingTo(after: string, organizations: readonly string[]): readonly string[] {
+  const sorted = [...new Set(organizations)].sort();
+  return [
+    ...sorted.filter((organization) => organization > after),
+    ...sorted.filter((organization) => organization <= after),
+  ];
+}
+
+const positionOf = (row: Row): number => int(row["position"]);
+const organizationOf = (row: Row): string => text(row["organization"]);
