@@ -75,7 +75,7 @@ const mostRows = (asked: number): number => 20 * asked + 500;
 const mostPages = (asked: number): number => 40 * asked + 500;
 
 /** Tables that grow without end, and those that grow with the number of subscriptions. */
-const LARGE = /^(events|unrouted|deliveries|attempts|lanes|gates|subscriptions|[eudalgst])$/;
+const LARGE = /^(events|deliveries|attempts|lanes|gates|subscriptions|[edalgst])$/;
 
 function excesses({ statement, costs }: Observation, { asked, readsAll = [] }: Verb): string[] {
   return costs.flatMap((cost) => {
