@@ -133,14 +133,18 @@ describe("a bus that stops in the middle of a look", () => {
 });
 
 describe("a route", () => {
-  /** Routes 3,000 events where each takes so long; answers how many were routed at once. */
-  async function sizesWhere(eachMs: number): Promise<readonly number[]> {
+  /** Routes 3,000 events where each takes so long; answers how much was routed, and asked for, at once. */
+  async function sizesWhere(
+    eachMs: number,
+  ): Promise<{ readonly sizes: readonly number[]; readonly most: number }> {
     const sizes: number[] = [];
+    let most = 0;
     const { bus, publish, pass, system } = await setup({
       between: (sound) => ({
         route: async (request, plan) => {
           const routed = await sound.route(request, plan);
           if (routed.events > 0) sizes.push(routed.events);
+          most = Math.max(most, request.maxDeliveries);
           system.moveTo(system.now() + routed.events * eachMs);
           return routed;
         },
@@ -154,17 +158,20 @@ describe("a route", () => {
     }
     await bus.stop();
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(3_000);
-    return sizes;
+    return { sizes, most };
   }
 
-  it("takes 500 events at once where that is quick", async () => {
-    const sizes = await sizesWhere(0);
+  it("takes 500 events, and makes 5,000 deliveries, at once at most", async () => {
+    const { sizes, most } = await sizesWhere(0);
     expect(sizes[0]).toBe(32);
     expect(Math.max(...sizes)).toBeGreaterThan(400);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(500);
+    expect(most).toBeGreaterThan(4_000);
+    expect(most).toBeLessThanOrEqual(5_000);
   });
 
   it("takes as many as it can in some 25 ms where they take their time", async () => {
-    const sizes = await sizesWhere(0.25);
+    const { sizes } = await sizesWhere(0.25);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(125);
     expect(Math.max(...sizes)).toBeGreaterThanOrEqual(94);
   });

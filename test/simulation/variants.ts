@@ -190,8 +190,8 @@ export const variants: readonly Variant[] = [
     name: "more claimed than there are slots",
     law: "6",
     file: `${core}/room.ts`,
-    find: "return Math.max(0, Math.min(free, inLane, inOrganization));",
-    replace: "return Math.max(0, Math.min(inLane, inOrganization));",
+    find: "Math.min(free, perOrganization - (byOrganization.get(organization) ?? 0))",
+    replace: "perOrganization - (byOrganization.get(organization) ?? 0)",
   },
   {
     name: "started late behind a limit",
@@ -240,7 +240,7 @@ export const variants: readonly Variant[] = [
     law: "11",
     file: `${memory}/claim.ts`,
     find: "yield value;",
-    replace: "yield value; yield* lanes;",
+    replace: "yield value; yield* one.lanes;",
   },
   {
     name: "second flight while the first is on",
@@ -344,7 +344,7 @@ export const variants: readonly Variant[] = [
     name: "an unrouted event forgotten",
     law: "19",
     file: `${memory}/housekeeping.ts`,
-    find: "if (event.publishedAt >= before || unrouted.has(event.id)) continue;",
+    find: "if (event.publishedAt >= before || unrouted.get(event.organization)?.has(event.id)) continue;",
     replace: "if (event.publishedAt >= before) continue;",
   },
   {
