@@ -344,8 +344,8 @@ export const variants: readonly Variant[] = [
     name: "an unrouted event forgotten",
     law: "19",
     file: `${memory}/housekeeping.ts`,
-    find: "if (event.publishedAt >= before || unrouted.get(event.organization)?.has(event.id)) continue;",
-    replace: "if (event.publishedAt >= before) continue;",
+    find: "|| unrouted.get(event.organization)?.has(event.id)",
+    replace: "",
   },
   {
     name: "cursor lost",
