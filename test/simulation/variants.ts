@@ -204,7 +204,7 @@ export const variants: readonly Variant[] = [
     name: "limit by the rate alone",
     law: "7",
     file: `${core}/gate.ts`,
-    find: "return Math.min(most, Math.floor(free / gap));",
+    find: "return Math.min(most, Math.max(0, Math.floor(free / gap)));",
     replace: "return free < gap ? 0 : most;",
   },
   {
@@ -330,7 +330,7 @@ export const variants: readonly Variant[] = [
     name: "time measured once",
     law: "21",
     file: `${core}/clock.ts`,
-    find: "if (measured && !parted() && elapsed() < keepsMs()) return;",
+    find: "if (measured && !partedSince(anchored) && elapsed() < keepsMs()) return;",
     replace: "if (measured) return;",
   },
   {
