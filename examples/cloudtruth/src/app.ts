@@ -1,6 +1,6 @@
 import type { Logger } from "@posthorn/core";
 import { createRestApi } from "@posthorn/rest";
-import type { FakeSlack } from "@posthorn/testing/slack";
+import { type SlackPageOptions, slackPage } from "@posthorn/testing/slack";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { accountOf } from "./account.ts";
@@ -12,14 +12,14 @@ import { projects } from "./resources/projects.ts";
 import { notFound, Refusal } from "./resources/refusal.ts";
 import type { Env } from "./resources/request.ts";
 import { values } from "./resources/values.ts";
-import { slackRoutes } from "./slack/routes.ts";
+import { invitations } from "./slack/invitation.ts";
 import type { Workspace } from "./slack/workspaces.ts";
 
 const LARGEST_BODY_BYTES = 256 * 1024;
 
 export interface AppOptions extends Host {
   readonly bus: CloudTruthBus;
-  readonly slack: Pick<FakeSlack, "onMessage">;
+  readonly slack: SlackPageOptions["slack"];
   readonly workspaces: readonly Workspace[];
   readonly logger?: Logger;
 }
@@ -66,7 +66,9 @@ export function createApp(options: AppOptions): Hono<Env> {
     resource(app, { store, bus, baseUrl });
   refuseOtherMethods(app);
 
-  app.route("/", slackRoutes({ slack, workspaces, baseUrl, read: store.read }));
+  const invite = invitations({ workspaces, baseUrl, read: store.read });
+  const channels = slackPage({ slack, invite });
+  app.get("/slack/*", (context) => channels(context.req.raw));
   app.get("/", (context) => context.redirect("/slack/"));
   return app;
 }

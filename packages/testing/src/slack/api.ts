@@ -1,11 +1,20 @@
 import type { ParsedArguments } from "./arguments.ts";
+import { BLOCKS_BUDGET } from "./blocks.ts";
+import {
+  conversationsHistory,
+  conversationsInfo,
+  conversationsJoin,
+  conversationsList,
+} from "./conversations.ts";
+import { deleteMessage, updateMessage } from "./edit-message.ts";
 import type { JsonObject } from "./json.ts";
+import { validateManifest } from "./manifest.ts";
 import type { Messages } from "./messages.ts";
-import { authTest, conversationsInfo, type Method } from "./method.ts";
+import { authTest, type Call, type Method, type Rules } from "./method.ts";
 import { postMessage } from "./post-message.ts";
 import { CHANNEL_RATE, createBuckets, METHOD_RATES, type Rate, TEAM_RATE } from "./rate.ts";
 import { Refusal } from "./refusal.ts";
-import type { FakeChannel, FakeToken, World } from "./workspace.ts";
+import type { FakeChannel, FakeToken, FakeWorkspace, World } from "./workspace.ts";
 
 /** The rules that a test may change; each has a default that behaves like Slack. */
 export interface ApiOptions {
@@ -16,6 +25,28 @@ export interface ApiOptions {
    * seen to `reject` the whole message (lately, the default) and to `ignore` them.
    */
   readonly missingCustomize?: "reject" | "ignore";
+  /** An empty `username`: one report says that Slack refuses it, the default. */
+  readonly emptyUsername?: "reject" | "ignore";
+  /** May a member post to a private channel by its name? Reports say no, the default. */
+  readonly privateByName?: boolean;
+  /** Is a second message with the same `client_msg_id` dropped? Nobody has shown it: `false`. */
+  readonly dedupeClientMsgId?: boolean;
+  /** Which `ts` is returned when a text becomes several messages: not known. Default `first`. */
+  readonly splitReturns?: "first" | "last";
+  /** Is a long text split beside blocks too, where it is only the fallback? Default `true`. */
+  readonly splitBesideBlocks?: boolean;
+  /** Blocks, attachments and metadata as strings within JSON: refused unless `accept`. */
+  readonly stringsInJson?: "reject" | "accept";
+  /** The budget for all text in a message's blocks. Default 13,200 (measured by third parties). */
+  readonly blocksBudget?: number;
+  /**
+   * What becomes of a message above a rate: HTTP 429 (the default), HTTP 200 with `rate_limited`
+   * and no `Retry-After`, or `ok` for a message that readers are not shown ("some messages from
+   * your app are not being displayed"): it is stored as `hidden`.
+   */
+  readonly aboveRate?: "429" | "200" | "hide";
+  /** A workspace of a free plan takes this many messages, then `message_limit_exceeded`. */
+  readonly messageLimit?: number;
   /** Messages to one channel: a burst of 25, then 1 a second. `false` for no limit. */
   readonly channelRate?: Rate | false;
   /** Messages of one app to one workspace: a burst of 100, then 5 a second. `false` for no limit. */
@@ -47,9 +78,15 @@ export interface ApiReply {
 
 /** The methods by name; `api.test` is not among them, because it needs no token. */
 export const METHODS: ReadonlyMap<string, Method> = new Map([
+  ["apps.manifest.validate", validateManifest],
   ["auth.test", authTest],
+  ["chat.delete", deleteMessage],
   ["chat.postMessage", postMessage],
+  ["chat.update", updateMessage],
+  ["conversations.history", conversationsHistory],
   ["conversations.info", conversationsInfo],
+  ["conversations.join", conversationsJoin],
+  ["conversations.list", conversationsList],
 ]);
 
 /**
@@ -61,21 +98,36 @@ export function createApi(
   messages: Messages,
   options: ApiOptions,
 ): (request: ApiRequest) => ApiReply {
-  const { now = Date.now, missingCustomize = "reject", retryAfter } = options;
+  const { now = Date.now, aboveRate = "429", retryAfter } = options;
+  const rules: Rules = {
+    missingCustomize: options.missingCustomize ?? "reject",
+    emptyUsername: options.emptyUsername ?? "reject",
+    privateByName: options.privateByName ?? false,
+    dedupeClientMsgId: options.dedupeClientMsgId ?? false,
+    splitReturns: options.splitReturns ?? "first",
+    splitBesideBlocks: options.splitBesideBlocks ?? true,
+    stringsInJson: options.stringsInJson ?? "reject",
+    blocksBudget: options.blocksBudget ?? BLOCKS_BUDGET,
+    messageLimit: options.messageLimit ?? Number.POSITIVE_INFINITY,
+  };
   const { channelRate = CHANNEL_RATE, teamRate = TEAM_RATE } = options;
   const methodRates = { ...METHOD_RATES, ...options.methodRates };
   const buckets = createBuckets();
 
   function reply(request: ApiRequest): ApiReply {
     const waitMs = takeFromBuckets(request);
-    if (waitMs > 0) return rateLimited(waitMs);
+    if (waitMs > 0 && aboveRate === "200") {
+      return { body: { ok: false, error: "rate_limited" } };
+    }
+    const hidden = waitMs > 0 && aboveRate === "hide" && request.method === "chat.postMessage";
+    if (waitMs > 0 && !hidden) return rateLimited(waitMs);
 
     const warnings = [...request.parsed.warnings];
     const warn = (warning: string): void => {
       warnings.push(warning);
     };
     try {
-      return { body: withWarnings({ ok: true, ...run(request, warn) }, warnings) };
+      return { body: withWarnings({ ok: true, ...run(request, { hidden, warn }) }, warnings) };
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const body = { ok: false, error: error.error, ...error.extra };
@@ -107,7 +159,7 @@ export function createApi(
     };
   }
 
-  function run(request: ApiRequest, warn: (warning: string) => void): JsonObject {
+  function run(request: ApiRequest, more: Pick<Call, "hidden" | "warn">): JsonObject {
     const { method: name, parsed } = request;
     const { values } = parsed;
     if (parsed.error !== undefined) throw new Refusal(parsed.error);
@@ -118,20 +170,26 @@ export function createApi(
     }
     const method = METHODS.get(name);
     if (method === undefined) throw new Refusal("unknown_method", { req_method: name });
-    const token = authenticated(request);
-    return method.run({ values, token, world, messages, now: now(), missingCustomize, warn });
+    const token = authenticated(request, method);
+    const { state } = world.workspace(token.workspace);
+    const refusal = WORKSPACE_ERRORS[state];
+    if (refusal !== undefined) throw new Refusal(refusal);
+    const { isForm } = parsed;
+    return method.run({ values, isForm, token, world, messages, now: now(), rules, ...more });
   }
 
   return reply;
 }
 
 /** The header first, else the form parameter; a token in JSON or in the query does not count. */
-function authenticated({ presented, token }: ApiRequest): FakeToken {
+function authenticated({ presented, token }: ApiRequest, method: Method): FakeToken {
   if (presented === undefined) throw new Refusal("not_authed");
   if (token === undefined) throw new Refusal("invalid_auth");
   const refusal = STATE_ERRORS[token.state];
   if (refusal !== undefined) throw new Refusal(refusal);
-  if (token.kind === "app") throw new Refusal("not_allowed_token_type");
+  if (token.kind === "legacy") throw new Refusal("is_bot");
+  const kinds = method.kinds ?? ["bot", "user"];
+  if (!kinds.includes(token.kind)) throw new Refusal("not_allowed_token_type");
   return token;
 }
 
@@ -141,6 +199,17 @@ const STATE_ERRORS: Readonly<Record<FakeToken["state"], string | undefined>> = {
   expired: "token_expired",
   inactive: "account_inactive",
   ip_blocked: "invalid_auth",
+  two_factor: "two_factor_setup_required",
+  not_granted: "team_access_not_granted",
+  app_restricted: "app_access_restricted",
+  login_required: "org_login_required",
+};
+
+const WORKSPACE_ERRORS: Readonly<Record<FakeWorkspace["state"], string | undefined>> = {
+  active: undefined,
+  migrating: "team_added_to_org",
+  ekm_locked: "ekm_access_denied",
+  network_limited: "accesslimited",
 };
 
 function withWarnings(body: JsonObject, warnings: readonly string[]): JsonObject {

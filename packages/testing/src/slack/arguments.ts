@@ -8,6 +8,8 @@ export interface ParsedArguments {
   readonly formToken: string | undefined;
   /** `missing_charset` or `superfluous_charset`: reported beside the result, good or bad. */
   readonly warnings: readonly string[];
+  /** Everything is a string: the body was not JSON. */
+  readonly isForm: boolean;
   /** Why Slack refuses to read it at all. */
   readonly error: string | undefined;
 }
@@ -23,7 +25,7 @@ export async function parseArguments(request: {
 }): Promise<ParsedArguments> {
   const query = fromPairs(request.query);
   const { values, error } = query;
-  const queryOnly = { values, error, warnings: [], formToken: undefined };
+  const queryOnly = { values, error, warnings: [], formToken: undefined, isForm: true };
   if (request.body.length === 0) return queryOnly;
   if (request.contentType === undefined) return { ...queryOnly, error: "missing_post_type" };
 
@@ -48,6 +50,7 @@ export async function parseArguments(request: {
     values: { ...query.values, ...body.values },
     error: query.error ?? body.error,
     formToken: body.token,
+    isForm: type !== "application/json",
     warnings,
   };
 }

@@ -135,3 +135,40 @@ test("a fault that could never match is refused", async () => {
     slack.fault({ match: { channel: "general" }, action: { type: "reset_before_read" } }),
   ).toThrow("known only after reading");
 });
+
+test.each<[action: FaultAction, body: RegExp]>([
+  [{ type: "gzip" }, /^\{"ok":true.*\}$/],
+  [{ type: "bom" }, /^\{"ok":true.*\}$/],
+  [{ type: "huge_body" }, /^\{"filler":"x{100}/],
+  [{ type: "duplicate_header" }, /^\{"ok":true.*\}$/],
+  [{ type: "slow_headers", delayMs: 1 }, /^\{"ok":true.*\}$/],
+  [{ type: "slow_body", byteMs: 0 }, /^\{"ok":true.*\}$/],
+])("%j is posted, and answered so", async (action, body) => {
+  const slack = await start();
+  slack.fault({ action });
+  const response = await post(slack);
+  expect(response.status).toBe(200);
+  const header = response.headers.get("x-slack-req-id") ?? "";
+  if (action.type === "duplicate_header") expect(header).toMatch(/^(\w+), \1$/);
+  expect((await response.text()).slice(0, 2_000)).toMatch(body);
+  expect(slack.messages("general")).toHaveLength(1);
+});
+
+test("an answer that is cut in its middle is no whole body", async () => {
+  const slack = await start();
+  slack.fault({ action: { type: "post_then_reset_mid_body" } });
+  const response = await post(slack);
+  await expect(response.text()).rejects.toThrow();
+  expect(slack.messages("general")).toHaveLength(1);
+});
+
+test("a connection that was to be kept is cut after its answer, and the next call has another", async () => {
+  const slack = await start();
+  slack.fault({ action: { type: "close_keepalive" } });
+  const first = await post(slack);
+  expect(first.headers.get("connection")).toBe("keep-alive");
+  expect(await first.text()).toMatch(/^\{"ok":true/);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect((await post(slack)).status).toBe(200);
+  expect(slack.messages("general")).toHaveLength(2);
+});

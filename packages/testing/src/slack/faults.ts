@@ -25,7 +25,18 @@ export type FaultAction =
   /** Handles the call, then answers `{"ok":false,"error":…}`, such as `internal_error`. */
   | { readonly type: "post_then_error"; readonly error: string; readonly extra?: JsonObject }
   /** Handles the call, then sends only the first half of its JSON, as a complete HTTP reply. */
-  | { readonly type: "post_then_truncate" };
+  | { readonly type: "post_then_truncate" }
+  /** Handles the call, sends half of its answer, and cuts the connection. */
+  | { readonly type: "post_then_reset_mid_body" }
+  /** Handles the call, then lets real milliseconds pass before the answer begins. */
+  | { readonly type: "slow_headers"; readonly delayMs: number }
+  /** Handles the call, then sends its answer byte by byte, so many real milliseconds apart. */
+  | { readonly type: "slow_body"; readonly byteMs: number }
+  /** Answers as usual, and cuts the connection that it has just promised to keep. */
+  | { readonly type: "close_keepalive" }
+  /** Answers as usual: compressed, after a byte order mark, with 10 MB more, or with each of Slack's
+   * headers twice. */
+  | { readonly type: "gzip" | "bom" | "huge_body" | "duplicate_header" };
 
 interface RawReply<Type extends string> {
   readonly type: Type;

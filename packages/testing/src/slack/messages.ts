@@ -25,6 +25,11 @@ export interface FakeMessage {
   readonly attachments?: readonly JsonObject[];
   readonly thread_ts?: string;
   readonly metadata?: JsonObject;
+  readonly client_msg_id?: string;
+  /** Posted above the rate, and shown to nobody: Slack documents that it may do so. */
+  readonly hidden?: true;
+  /** When it was changed last, as a `ts`. */
+  readonly edited?: { readonly user: string; readonly ts: string };
 }
 
 /** What a call asks to post, checked already. */
@@ -37,6 +42,8 @@ export interface Draft {
   readonly iconUrl: string | undefined;
   readonly threadTs: string | undefined;
   readonly metadata: JsonObject | undefined;
+  readonly clientMsgId: string | undefined;
+  readonly hidden: boolean;
 }
 
 /** All messages of one fake. It never dedupes: Slack does not either. */
@@ -44,6 +51,16 @@ export interface Messages {
   post(options: { channel: FakeChannel; token: FakeToken; draft: Draft; now: number }): FakeMessage;
   /** In the order of `ts`. */
   of(channelId: string): readonly FakeMessage[];
+  /** Changes one; undefined if there is none with this `ts`. */
+  update(
+    channelId: string,
+    ts: string,
+    change: Partial<Pick<FakeMessage, "text" | "blocks" | "edited">>,
+  ): FakeMessage | undefined;
+  /** Was there one to delete? */
+  delete(channelId: string, ts: string): boolean;
+  /** How many a workspace has. */
+  countOf(workspace: string): number;
   /** Calls `listener` after each message; returns the function that ends it. */
   onMessage(listener: (message: FakeMessage) => void): () => void;
 }
@@ -82,6 +99,8 @@ export function createMessages(): Messages {
         ...(draft.attachments.length > 0 && { attachments: draft.attachments }),
         ...(draft.threadTs !== undefined && { thread_ts: draft.threadTs }),
         ...(draft.metadata !== undefined && { metadata: draft.metadata }),
+        ...(draft.clientMsgId !== undefined && { client_msg_id: draft.clientMsgId }),
+        ...(draft.hidden && { hidden: true as const }),
       };
       byChannel.set(channel.id, [...(byChannel.get(channel.id) ?? []), message]);
       for (const listener of listeners) listener(message);
@@ -89,6 +108,29 @@ export function createMessages(): Messages {
     },
 
     of: (channelId) => byChannel.get(channelId) ?? [],
+
+    update(channelId, ts, change) {
+      const all = byChannel.get(channelId) ?? [];
+      const found = all.find((message) => message.ts === ts);
+      if (found === undefined) return undefined;
+      const { blocks, ...rest } = change;
+      const changed = { ...found, ...rest, ...(blocks && { blocks: blocks.map(withBlockId) }) };
+      byChannel.set(
+        channelId,
+        all.map((message) => (message === found ? changed : message)),
+      );
+      return changed;
+    },
+
+    delete(channelId, ts) {
+      const all = byChannel.get(channelId) ?? [];
+      const left = all.filter((message) => message.ts !== ts);
+      byChannel.set(channelId, left);
+      return left.length < all.length;
+    },
+
+    countOf: (workspace) =>
+      [...byChannel.values()].flat().filter(({ team }) => team === workspace).length,
 
     onMessage(listener) {
       listeners.add(listener);
@@ -99,7 +141,7 @@ export function createMessages(): Messages {
 
 /** What `chat.postMessage` sends back as `message`. */
 export function echo(message: FakeMessage): JsonObject {
-  const { channel: _, postedAt: __, ...echoed } = message;
+  const { channel: _, postedAt: __, hidden: ___, ...echoed } = message;
   return { type: "message", ...echoed };
 }
 

@@ -11,15 +11,34 @@ export interface Call {
   readonly messages: Messages;
   /** Epoch ms by the fake's clock. */
   readonly now: number;
-  readonly missingCustomize: "reject" | "ignore";
+  readonly rules: Rules;
+  /** Came the arguments as a form, in which everything is a string? */
+  readonly isForm: boolean;
+  /** Above the rate: it is stored, and shown to nobody. */
+  readonly hidden: boolean;
   /** Adds a warning to the reply. */
   warn(warning: string): void;
+}
+
+/** What is disputed, as this fake decides it: see the options of the same names. */
+export interface Rules {
+  readonly missingCustomize: "reject" | "ignore";
+  readonly emptyUsername: "reject" | "ignore";
+  readonly privateByName: boolean;
+  readonly dedupeClientMsgId: boolean;
+  readonly splitReturns: "first" | "last";
+  readonly splitBesideBlocks: boolean;
+  readonly stringsInJson: "reject" | "accept";
+  readonly blocksBudget: number;
+  readonly messageLimit: number;
 }
 
 /** A method of the Web API. */
 export interface Method {
   /** The scopes of which each would allow it: the reply's `x-accepted-oauth-scopes`. */
   readonly acceptedScopes: readonly string[];
+  /** Which kinds of tokens may call it. Default: bots and users. */
+  readonly kinds?: readonly FakeToken["kind"][];
   /** Answers with the members of a reply whose `ok` is true, or throws a `Refusal`. */
   readonly run: (call: Call) => JsonObject;
 }
@@ -41,41 +60,8 @@ export const authTest: Method = {
       team_id: workspace.id,
       user_id: token.userId,
       ...(token.kind === "bot" && { bot_id: token.botId, app_id: token.app }),
-      is_enterprise_install: false,
+      is_enterprise_install: token.orgWide,
       ...(token.expiresIn !== undefined && { expires_in: token.expiresIn }),
-    };
-  },
-};
-
-/** `conversations.info`: takes ids only; public and private channels need different scopes. */
-export const conversationsInfo: Method = {
-  acceptedScopes: ["channels:read", "groups:read", "mpim:read", "im:read"],
-  run({ values, token, world }) {
-    if (!conversationsInfo.acceptedScopes.some((scope) => token.scopes.includes(scope))) {
-      throw missingScope(token, conversationsInfo.acceptedScopes.join(","));
-    }
-    const id = channelArgument(values);
-    const channel = world.resolveChannel(token.workspace, id);
-    if (channel?.id !== id) throw new Refusal("channel_not_found");
-    const isMember = world.isMember(channel, token);
-    if (channel.private && !isMember) throw new Refusal("channel_not_found");
-    const needed = channel.private ? "groups:read" : "channels:read";
-    if (!token.scopes.includes(needed)) throw missingScope(token, needed);
-    return {
-      channel: {
-        id: channel.id,
-        name: channel.name,
-        name_normalized: channel.name,
-        is_channel: true,
-        is_group: false,
-        is_im: false,
-        is_mpim: false,
-        is_private: channel.private,
-        is_archived: channel.archived,
-        is_general: channel.name === "general",
-        is_member: isMember,
-        context_team_id: channel.workspace,
-      },
     };
   },
 };

@@ -18,8 +18,14 @@ export interface RecordedRequest {
   readonly tokenIn: readonly ("header" | "query" | "body")[];
   readonly body: string;
   readonly arguments: JsonObject;
+  /** Id of the channel that it is about, if the token's workspace has it. */
+  readonly channel: string | undefined;
+  /** How many requests about this channel, itself included, were being answered when it was read. */
+  readonly inFlight: number;
   /** Epoch ms by the fake's clock. */
   readonly receivedAt: number;
+  /** When its answer was sent, or its connection was cut; absent while neither has happened. */
+  readonly answeredAt?: number;
   /** What was answered; absent while, or because, nothing was. */
   readonly answer?: { readonly status: number; readonly error?: string };
 }

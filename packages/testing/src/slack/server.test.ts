@@ -137,11 +137,17 @@ test("long text becomes several messages, and the first ts is returned", async (
   expect(body.ts).toBe(messages[0]?.ts);
 });
 
-test("with blocks, long text is only the fallback and stays whole", async () => {
-  const slack = await start();
+test("with blocks, long text is split as well, or stays whole if the knob says so", async () => {
   const blocks = [{ type: "divider" }];
-  await post(slack, { channel: "general", text: "x".repeat(4_041), blocks });
-  expect(slack.messages("general")).toHaveLength(1);
+  for (const splitBesideBlocks of [true, false]) {
+    const slack = await start({ splitBesideBlocks });
+    await post(slack, { channel: "general", text: "x".repeat(4_041), blocks });
+    const messages = slack.messages("general");
+    expect(messages).toHaveLength(splitBesideBlocks ? 2 : 1);
+    expect(messages.map((message) => "blocks" in message)).toEqual(
+      splitBesideBlocks ? [true, false] : [true],
+    );
+  }
 });
 
 test("text beyond 40,000 characters is cut off, with a warning", async () => {
@@ -231,7 +237,7 @@ test.each<[what: string, body: object, expected: string | undefined]>([
   ["blank text", { text: " \n" }, "no_text"],
   ["empty blocks", { blocks: [], attachments: [] }, "no_text"],
   ["blocks without text", { blocks: [{ type: "divider" }] }, undefined],
-  ["blocks as a JSON string", { blocks: '[{"type":"divider"}]' }, undefined],
+  ["blocks as a string within JSON", { blocks: '[{"type":"divider"}]' }, "invalid_blocks_format"],
   ["attachments without text", { attachments: [{ text: "x" }] }, undefined],
   ["markdown_text", { markdown_text: "**x**" }, undefined],
   ["markdown_text of 12,001", { markdown_text: "x".repeat(12_001) }, "msg_too_long"],
@@ -299,7 +305,8 @@ test.each(["username", "icon_emoji", "icon_url"])(
     const { body } = await post(ignoring, message);
     expect(body.ok).toBe(true);
     expect(body.message).not.toHaveProperty("subtype");
-    expect((await post(rejecting, { ...message, [argument]: "" })).body.ok).toBe(true);
+    const empty = await post(rejecting, { ...message, [argument]: "" });
+    expect(empty.body.error).toBe(argument === "username" ? "invalid_arguments" : undefined);
   },
 );
 

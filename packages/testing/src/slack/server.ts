@@ -12,6 +12,9 @@ import { createFaults, type Fault, type FaultAction } from "./faults.ts";
 import type { JsonObject } from "./json.ts";
 import { createMessages, type FakeMessage } from "./messages.ts";
 import { type RecordedRequest, redact, redactArguments } from "./record.ts";
+import { type Head, type Spoiled, sendSpoiled } from "./spoil.ts";
+import { createTokenFaults } from "./token-faults.ts";
+import { type Traffic, trafficOf } from "./traffic.ts";
 import {
   type ChannelOptions,
   createWorld,
@@ -32,6 +35,13 @@ export interface FakeSlackOptions extends ApiOptions {
   readonly tokens?: readonly (TokenOptions | string)[];
   /** A free one unless given. */
   readonly port?: number;
+  /**
+   * Do tokens that nobody added, such as `xoxb-fatal_error`, say what goes wrong? Then they may do
+   * everything else. They are refused with `invalid_auth` unless this is set.
+   */
+  readonly tokenFaults?: boolean;
+  /** What is shown to people who open the fake's address in a browser. Default: nothing, 404. */
+  readonly page?: (slack: FakeSlack) => (request: Request) => Promise<Response>;
 }
 
 /** A Slack of one's own. The mutators take a channel's id or name. */
@@ -46,7 +56,12 @@ export interface FakeSlack
     | "kick"
     | "addToken"
     | "updateToken"
+    | "rotateToken"
+    | "uninstall"
+    | "updateWorkspace"
     | "channel"
+    | "channelsOf"
+    | "workspaces"
   > {
   /** `http://127.0.0.1:PORT/api/`: takes the place of `https://slack.com/api/`. */
   readonly url: string;
@@ -54,6 +69,8 @@ export interface FakeSlack
   readonly requests: readonly RecordedRequest[];
   /** The messages of a channel, in the order of their `ts`. */
   messages(channel: string): readonly FakeMessage[];
+  /** What a test can claim about all that was sent so far. */
+  readonly traffic: Traffic;
   /** Lets something go wrong; returns the function that takes it back. */
   fault(fault: Fault): () => void;
   /** Calls `listener` after each message; returns the function that ends it. */
@@ -64,8 +81,10 @@ export interface FakeSlack
 
 /**
  * Starts a fake of Slack's Web API on the loopback interface: `auth.test`, `chat.postMessage`,
- * `conversations.info` and `api.test`. It is as strict as Slack about tokens, scopes, channels,
- * text, blocks, media types and rates, and it never dedupes. Rejects if the port is taken.
+ * `chat.update`, `chat.delete`, `conversations.info`, `.list`, `.join` and `.history`,
+ * `apps.manifest.validate` and `api.test`. It is as strict as Slack about tokens, scopes, channels,
+ * text, blocks, media types and rates, and it never dedupes. What is disputed is an option, whose
+ * default is the stricter reading. Rejects if the port is taken.
  */
 export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<FakeSlack> {
   const { now = Date.now } = options;
@@ -78,9 +97,14 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
   const api = createApi(world, messages, options);
   const requests: RecordedRequest[] = [];
   const timers = new Set<NodeJS.Timeout>();
+  const tokenFaults = createTokenFaults();
+  let page: ((request: Request) => Promise<Response>) | undefined;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
+    if (page !== undefined && !url.pathname.startsWith("/api/")) {
+      return sendResponse(response, await page(new Request(url, { headers: plain(request) })));
+    }
     if (!url.pathname.startsWith("/api/")) {
       return sendRaw(response, { status: 404, body: "<!DOCTYPE html><title>Slack</title>" });
     }
@@ -96,6 +120,7 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
     const contentType = request.headers["content-type"];
     const parsed = await parseArguments({ contentType, query: url.searchParams, body });
     const presented = header ?? parsed.formToken;
+    const byToken = options.tokenFaults === true ? tokenFaults(presented, world) : undefined;
     const token = presented === undefined ? undefined : world.token(presented);
     const raw = body.toString("utf8");
     record.body = redact(raw, world);
@@ -106,7 +131,15 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
     const channel = target(parsed.values, token);
     const isChannel = (wanted: string): boolean =>
       [parsed.values["channel"], channel?.id, channel?.name, `#${channel?.name}`].includes(wanted);
-    const fault = faults.next("after_read", { method, isChannel });
+    const fault = faults.next("after_read", { method, isChannel }) ?? byToken;
+    record.channel = channel?.id;
+    const over = (): void => {
+      record.answeredAt ??= now();
+    };
+    response.once("close", over);
+    record.inFlight = requests.filter(
+      (other) => other.channel !== undefined && other.channel === channel?.id && isOpen(other),
+    ).length;
     await answer({ method, record, parsed, presented, token, channel, response }, fault);
   }
 
@@ -131,10 +164,7 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
         return sendRaw(response, { status, headers: { location: fault.location } });
       }
       case "delay":
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, fault.delayMs);
-          timers.add(timer);
-        });
+        await pause(fault.delayMs);
     }
 
     const reply = api(exchange);
@@ -148,11 +178,33 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
         return sendRaw(response, fault);
       case "post_then_error":
         return send(exchange, { body: { ok: false, error: fault.error, ...fault.extra } });
-      case "post_then_truncate":
-        return send(exchange, reply, { half: true });
-      default:
+      case "slow_headers":
+        await pause(fault.delayMs);
         return send(exchange, reply);
+      case "slow_body":
+        return drip(head(exchange, reply), response, fault.byteMs);
+      case undefined:
+      case "delay":
+        return send(exchange, reply);
+      default:
+        return sendSpoiled(head(exchange, reply), response, (fault as { type: Spoiled }).type);
     }
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      timers.add(setTimeout(resolve, ms));
+    });
+  }
+
+  async function drip(answer: Head, response: ServerResponse, byteMs: number): Promise<void> {
+    response.writeHead(answer.status, answer.headers);
+    for (const character of answer.text) {
+      response.write(character);
+      await pause(byteMs);
+      if (response.destroyed) return;
+    }
+    response.end();
   }
 
   function target(values: JsonObject, token: FakeToken | undefined): FakeChannel | undefined {
@@ -190,29 +242,38 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
       tokenIn: [],
       body: "",
       arguments: {},
+      channel: undefined,
+      inFlight: 0,
       receivedAt: now(),
     };
   }
 
-  function send(exchange: Exchange, reply: ApiReply, cut = { half: false }): void {
-    const { response, record, token, method } = exchange;
+  function send(exchange: Exchange, reply: ApiReply): void {
+    const { status, headers, text } = head(exchange, reply);
+    exchange.response.writeHead(status, headers);
+    exchange.response.end(text);
+  }
+
+  function head({ record, token, method }: Exchange, reply: ApiReply): Head {
     const { status = 200, headers = {}, body } = reply;
     const text = JSON.stringify(body);
-    const sent = cut.half ? text.slice(0, Math.floor(text.length / 2)) : text;
     const error = body["error"];
     record.answer = { status, ...(typeof error === "string" && { error }) };
-    response.writeHead(status, {
-      ...COMMON_HEADERS,
-      "content-type": "application/json; charset=utf-8",
-      "content-length": Buffer.byteLength(sent),
-      "x-slack-req-id": record.id,
-      ...(token !== undefined && {
-        "x-oauth-scopes": token.scopes.join(","),
-        "x-accepted-oauth-scopes": METHODS.get(method)?.acceptedScopes.join(",") ?? "",
-      }),
-      ...headers,
-    });
-    response.end(sent);
+    return {
+      status,
+      text,
+      headers: {
+        ...COMMON_HEADERS,
+        "content-type": "application/json; charset=utf-8",
+        "content-length": Buffer.byteLength(text),
+        "x-slack-req-id": record.id,
+        ...(token !== undefined && {
+          "x-oauth-scopes": token.scopes.join(","),
+          "x-accepted-oauth-scopes": METHODS.get(method)?.acceptedScopes.join(",") ?? "",
+        }),
+        ...headers,
+      },
+    };
   }
 
   const server = createServer((request, response) => {
@@ -227,11 +288,12 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
     server.listen(options.port ?? 0, "127.0.0.1", resolve);
   });
 
-  return {
+  const fake: FakeSlack = {
     ...world,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/`,
     requests,
     messages: (channel) => messages.of(world.channel(channel).id),
+    traffic: trafficOf(requests, (channel) => messages.of(world.channel(channel).id)),
     fault: (fault) => faults.add(fault),
     onMessage: (listener) => messages.onMessage(listener),
     close() {
@@ -241,6 +303,26 @@ export async function createFakeSlack(options: FakeSlackOptions = {}): Promise<F
       return closed;
     },
   };
+  page = options.page?.(fake);
+  return fake;
+}
+
+const isOpen = ({ answeredAt }: RecordedRequest): boolean => answeredAt === undefined;
+
+const plain = ({ headers }: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+
+/** Ends early if the reader leaves: a page's stream of messages has no end of its own. */
+async function sendResponse(response: ServerResponse, from: Response): Promise<void> {
+  response.writeHead(from.status, Object.fromEntries(from.headers));
+  const reader = from.body?.getReader();
+  response.once("close", () => void reader?.cancel());
+  for (;;) {
+    const { done = true, value } = (await reader?.read()) ?? {};
+    if (done || response.destroyed) break;
+    response.write(value);
+  }
+  response.end();
 }
 
 type Recording = { -readonly [Name in keyof RecordedRequest]: RecordedRequest[Name] };

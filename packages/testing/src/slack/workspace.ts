@@ -4,6 +4,11 @@ export interface FakeWorkspace {
   readonly name: string;
   /** The first label of `https://<domain>.slack.com/`. */
   readonly domain: string;
+  /**
+   * What has become of it: it moves to an Enterprise organization, its keys are withheld by its
+   * administrators (EKM), or the network is not among those that may reach it.
+   */
+  readonly state: "active" | "migrating" | "ekm_locked" | "network_limited";
 }
 
 /** A channel as it is now; change it with `updateChannel`, `invite` and `kick`. */
@@ -15,8 +20,19 @@ export interface FakeChannel {
   readonly workspace: string;
   readonly private: boolean;
   readonly archived: boolean;
-  /** Who may post: everyone, nobody of us, nobody (read only), or only replies in threads. */
-  readonly posting: "everyone" | "restricted" | "read_only" | "thread_only";
+  /** The person whose direct messages these are; null for every other channel. */
+  readonly user: string | null;
+  /** Who may post what. */
+  readonly posting:
+    | "everyone"
+    | "restricted"
+    | "read_only"
+    | "thread_only"
+    | "non_threadable"
+    | "thread_locked"
+    | "limited_access"
+    | "connect_blocked"
+    | "messages_tab_disabled";
   /** User ids, or tokens, whose user is meant. */
   readonly members: readonly string[];
 }
@@ -29,8 +45,19 @@ export interface FakeToken {
   /** Id of its workspace. */
   readonly workspace: string;
   readonly scopes: readonly string[];
-  readonly kind: "bot" | "user" | "app";
-  readonly state: "active" | "revoked" | "expired" | "inactive" | "ip_blocked";
+  readonly kind: "bot" | "user" | "app" | "config" | "refresh" | "session" | "legacy";
+  readonly state:
+    | "active"
+    | "revoked"
+    | "expired"
+    | "inactive"
+    | "ip_blocked"
+    | "two_factor"
+    | "not_granted"
+    | "app_restricted"
+    | "login_required";
+  /** Installed for a whole Enterprise organization: it knows channels by their ids only. */
+  readonly orgWide: boolean;
   /** Id of its app; tokens of one app in one workspace share its bot and its rate limits. */
   readonly app: string;
   readonly appName: string;
@@ -46,10 +73,12 @@ export type ChannelChange = Partial<Omit<FakeChannel, "id" | "workspace">>;
 export type TokenOptions = Pick<FakeToken, "token"> &
   Partial<Omit<FakeToken, "token" | "userId" | "botId">>;
 export type TokenChange = Partial<Pick<FakeToken, "scopes" | "state">>;
+export type WorkspaceChange = Partial<Pick<FakeWorkspace, "state">>;
 
 /** Everything a fake Slack knows about who and where; no clock, no I/O. */
 export interface World {
   addWorkspace(options?: WorkspaceOptions): FakeWorkspace;
+  updateWorkspace(id: string, change: WorkspaceChange): FakeWorkspace;
   addChannel(options: ChannelOptions | string): FakeChannel;
   updateChannel(channel: string, change: ChannelChange): FakeChannel;
   deleteChannel(channel: string): void;
@@ -57,15 +86,26 @@ export interface World {
   kick(channel: string, member: string): void;
   addToken(options: TokenOptions | string): FakeToken;
   updateToken(token: string, change: TokenChange): FakeToken;
+  /** Another token takes its place: the old one has expired. */
+  rotateToken(token: string, next: string): FakeToken;
+  /** The token's app is removed from its workspace: none of its tokens there is worth anything. */
+  uninstall(token: string): void;
 
   /** The channel with this id or name (`#` allowed), for the test's side of the fake. */
   channel(idOrName: string): FakeChannel;
-  /** The channel that Slack would find for an API call: by id, or by name if it is public. */
+  /**
+   * The channel that Slack would find for an API call: by id, by the id of the person whose direct
+   * messages it holds, or by name if it is public.
+   */
   resolveChannel(workspace: string, idOrName: string): FakeChannel | undefined;
+  /** A private channel with this name that the token's user is in. */
+  privateByName(token: FakeToken, name: string): FakeChannel | undefined;
+  channelsOf(workspace: string): readonly FakeChannel[];
   isMember(channel: FakeChannel, token: FakeToken): boolean;
   token(token: string): FakeToken | undefined;
   tokens(): readonly FakeToken[];
   workspace(id: string): FakeWorkspace;
+  workspaces(): readonly FakeWorkspace[];
 }
 
 /** The scopes of a token that is given without any: what posting anywhere under any name needs. */
@@ -102,18 +142,25 @@ export function createWorld(): World {
   const world: World = {
     addWorkspace(options = {}) {
       const { id = newId("T"), name = "Acme", domain = name.toLowerCase() } = options;
-      const workspace = { id, name, domain };
+      const workspace: FakeWorkspace = { id, name, domain, state: options.state ?? "active" };
       workspaces.set(id, workspace);
       return workspace;
+    },
+
+    updateWorkspace(id, change) {
+      const changed = { ...world.workspace(id), ...change };
+      workspaces.set(id, changed);
+      return changed;
     },
 
     addChannel(options) {
       const given = typeof options === "string" ? { name: options } : options;
       const channel: FakeChannel = {
-        id: newId("C"),
+        id: newId(given.user == null ? "C" : "D"),
         workspace: firstWorkspace(),
-        private: false,
+        private: given.user != null,
         archived: false,
+        user: null,
         posting: "everyone",
         members: [],
         ...given,
@@ -154,6 +201,7 @@ export function createWorld(): World {
         scopes: DEFAULT_SCOPES,
         kind: kindOf(given.token),
         state: "active",
+        orgWide: false,
         appName: "Fake App",
         ...given,
         workspace,
@@ -172,6 +220,21 @@ export function createWorld(): World {
       return changed;
     },
 
+    rotateToken(token, next) {
+      const old = world.updateToken(token, { state: "expired" });
+      const rotated: FakeToken = { ...old, token: next, label: `${old.label}'`, state: "active" };
+      tokens.set(next, rotated);
+      return rotated;
+    },
+
+    uninstall(token) {
+      const { workspace, app } = world.updateToken(token, { state: "revoked" });
+      for (const each of tokens.values()) {
+        if (each.workspace !== workspace || each.app !== app) continue;
+        world.updateToken(each.token, { state: "revoked" });
+      }
+    },
+
     channel(idOrName) {
       const name = idOrName.replace(/^#/, "");
       const found =
@@ -184,15 +247,31 @@ export function createWorld(): World {
       const byId = channels.get(idOrName);
       if (byId?.workspace === workspace) return byId;
       const name = idOrName.replace(/^#/, "");
-      return [...channels.values()].find(
-        (channel) => channel.workspace === workspace && !channel.private && channel.name === name,
+      const here = world.channelsOf(workspace);
+      return (
+        here.find(({ user }) => user === idOrName) ??
+        here.find((channel) => !channel.private && channel.name === name)
       );
     },
 
-    isMember(channel, token) {
-      return channel.members.includes(token.userId) || channel.members.includes(token.token);
+    privateByName: (token, name) =>
+      world
+        .channelsOf(token.workspace)
+        .find(
+          (channel) =>
+            channel.private &&
+            channel.name === name.replace(/^#/, "") &&
+            world.isMember(channel, token),
+        ),
+
+    channelsOf: (workspace) =>
+      [...channels.values()].filter((channel) => channel.workspace === workspace),
+
+    isMember({ members, user }, token) {
+      return user !== null || members.includes(token.userId) || members.includes(token.token);
     },
 
+    workspaces: () => [...workspaces.values()],
     token: (token) => tokens.get(token),
     tokens: () => [...tokens.values()],
 
@@ -207,5 +286,8 @@ export function createWorld(): World {
 
 function kindOf(token: string): FakeToken["kind"] {
   if (token.startsWith("xapp-")) return "app";
-  return /^(?:xoxp-|xoxe\.xoxp-)/.test(token) ? "user" : "bot";
+  if (token.startsWith("xoxe.xoxp-")) return "config";
+  if (token.startsWith("xoxe-")) return "refresh";
+  if (/^xox[cds]-/.test(token)) return "session";
+  return token.startsWith("xoxp-") ? "user" : "bot";
 }

@@ -1,3 +1,5 @@
+/** How the page looks: light or dark, as its reader has it. */
+export const style = `
 :root {
   --page: #ffffff;
   --ink: #1d1c1d;
@@ -574,3 +576,4 @@ main {
     margin: 4px 12px 12px;
   }
 }
+`;

@@ -1,3 +1,5 @@
+/** What the page does in a browser: it shows new messages, and times as its reader writes them. */
+export const live: string = `
 const messages = document.querySelector("#messages");
 const connection = document.querySelector("#connection");
 const { channel, last } = document.body.dataset;
@@ -7,10 +9,10 @@ const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
 localise(document);
 offerCopies();
-document.querySelector(".sidebar [aria-current]").scrollIntoView({ inline: "center" });
+document.querySelector(".sidebar [aria-current]")?.scrollIntoView({ inline: "center" });
 if (document.querySelector("#empty") === null) messages.scrollTop = messages.scrollHeight;
 
-const events = new EventSource(`live?after=${encodeURIComponent(last)}`);
+const events = new EventSource("live?after=" + encodeURIComponent(last));
 events.addEventListener("ready", () => say("Live"));
 events.addEventListener("error", () => say("Connecting…"));
 events.addEventListener("restart", () => location.reload());
@@ -36,9 +38,9 @@ function show(html) {
 }
 
 function count({ channel, workspace }) {
-  const inSidebar = document.querySelector(`.unread[data-channel="${CSS.escape(channel)}"]`);
+  const inSidebar = document.querySelector('.unread[data-channel="' + CSS.escape(channel) + '"]');
   const badge =
-    inSidebar ?? document.querySelector(`.unread[data-workspace="${CSS.escape(workspace)}"]`);
+    inSidebar ?? document.querySelector('.unread[data-workspace="' + CSS.escape(workspace) + '"]');
   if (badge === null) return;
   badge.hidden = false;
   badge.textContent = String(Number(badge.textContent) + 1);
@@ -47,7 +49,7 @@ function count({ channel, workspace }) {
 function localise(root) {
   for (const time of root.querySelectorAll("time")) {
     const instant = new Date(time.dateTime);
-    const day = time.dataset.form === "long" ? `${dayOf(instant)} at ` : "";
+    const day = time.dataset.form === "long" ? dayOf(instant) + " at " : "";
     time.textContent = day + clock.format(instant);
   }
 }
@@ -73,3 +75,4 @@ function offerCopies() {
     });
   }
 }
+`;

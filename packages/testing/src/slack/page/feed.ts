@@ -1,4 +1,4 @@
-import type { FakeMessage, FakeSlack } from "@posthorn/testing/slack";
+import type { FakeMessage, Messages } from "../messages.ts";
 
 /** A message and its place among all messages of all channels. */
 export interface Entry {
@@ -19,12 +19,13 @@ export interface Feed {
 
 const PAUSE_MS = 5 * 60_000;
 
-export function createFeed(slack: Pick<FakeSlack, "onMessage">): Feed {
+export function createFeed(slack: Pick<Messages, "onMessage">): Feed {
   const entries: Entry[] = [];
   const lastIn = new Map<string, FakeMessage>();
   const listeners = new Set<(entry: Entry) => void>();
 
   slack.onMessage((message) => {
+    if (message.hidden === true) return;
     const last = lastIn.get(message.channel);
     lastIn.set(message.channel, message);
     const entry: Entry = {

@@ -1,8 +1,5 @@
-import { html } from "hono/html";
-import type { HtmlEscapedString } from "hono/utils/html";
+import { type Html, html } from "./html.ts";
 import { emoji as emojiNamed } from "./icon.ts";
-
-export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 /**
  * Slack's mrkdwn as HTML, the way its clients show it. What is not markup is escaped.

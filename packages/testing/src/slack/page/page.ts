@@ -1,25 +1,31 @@
-import { html } from "hono/html";
-import { type Command, curl, newParameter, webhookPayload } from "../commands.ts";
-import type { Rows } from "../rows.ts";
+import type { FakeChannel, FakeWorkspace } from "../workspace.ts";
 import type { Entry } from "./feed.ts";
+import { type Html, html } from "./html.ts";
 import { archiveBox } from "./icon.ts";
 import { messageToHtml } from "./message.ts";
-import type { Html } from "./mrkdwn.ts";
-import type { Workspace } from "./workspaces.ts";
 
-type Channel = Workspace["channels"][number];
+/** A workspace with its channels. */
+export interface Shelf extends Pick<FakeWorkspace, "id" | "name"> {
+  readonly channels: readonly FakeChannel[];
+}
+
+/** What an empty channel says: how to fill it. */
+export interface Invitation {
+  readonly title: string;
+  readonly text: string;
+  /** For a terminal, each with what it does. */
+  readonly commands: readonly { readonly title: string; readonly command: string }[];
+}
 
 /** One channel, with the others beside it. */
 export function channelPage(options: {
-  readonly workspaces: readonly Workspace[];
-  readonly workspace: Workspace;
-  readonly channel: Channel;
+  readonly workspaces: readonly Shelf[];
+  readonly workspace: Shelf;
+  readonly channel: FakeChannel;
   readonly entries: readonly Entry[];
   /** The id of the last message of any channel: where live updates go on. */
   readonly last: string;
-  readonly baseUrl: string;
-  /** What the workspace's organization has. */
-  readonly rows: Rows;
+  readonly invitation: Invitation;
 }): Html {
   const { workspaces, workspace, channel, entries, last } = options;
   return html`<!doctype html>
@@ -39,7 +45,7 @@ export function channelPage(options: {
   <h1>${workspace.name}</h1>
   <h2>Channels</h2>
   <ul>${workspace.channels.map((each) => entry(each, channel))}</ul>
-  <p class="note">A fake Slack, part of the CloudTruth example. Nothing leaves this computer.</p>
+  <p class="note">A fake Slack, for tests and for trying out. Nothing leaves this computer.</p>
 </nav>
 <main>
   <header class="top">
@@ -48,7 +54,7 @@ export function channelPage(options: {
   </header>
   <section id="messages" role="log" aria-label="Messages in ${channel.name}" tabindex="0">
     <p class="beginning">This is the very beginning of <b>#${channel.name}</b>.</p>
-    ${entries.length === 0 ? emptyState(options) : ""}
+    ${entries.length === 0 ? emptyState(options.invitation) : ""}
     ${entries.map(messageToHtml)}
   </section>
   <p class="composer">${
@@ -61,15 +67,15 @@ export function channelPage(options: {
 </html>`;
 }
 
-function tile(workspace: Workspace, current: Workspace): Html {
+function tile(workspace: Shelf, current: Shelf): Html {
   const { name, channels } = workspace;
   const here = workspace.id === current.id;
-  return html`<a class="tile" href="?channel=${channels[0]?.id}" title="${name}"${ariaCurrent(here)}>
+  return html`<a class="tile" href="?channel=${channels[0]?.id ?? ""}" title="${name}"${ariaCurrent(here)}>
     <span aria-hidden="true">${name.charAt(0)}</span><span class="hidden">${name}</span>
     <span class="unread" data-workspace="${workspace.id}" hidden></span></a>`;
 }
 
-function entry(channel: Channel, current: Channel): Html {
+function entry(channel: FakeChannel, current: FakeChannel): Html {
   return html`<li><a href="?channel=${channel.id}"${ariaCurrent(channel.id === current.id)}>
     <span class="name">${sign(channel)}${channel.name}</span>
     <span class="unread" data-channel="${channel.id}" hidden></span></a></li>`;
@@ -77,33 +83,15 @@ function entry(channel: Channel, current: Channel): Html {
 
 const ariaCurrent = (here: boolean): Html | string => (here ? html` aria-current="page"` : "");
 
-const sign = ({ archived }: Channel): Html =>
+const sign = ({ archived }: FakeChannel): Html =>
   archived ? archiveBox : html`<span class="sign" aria-hidden="true">#</span>`;
 
-function emptyState(options: Parameters<typeof channelPage>[0]): Html {
-  const { workspace, channel, baseUrl, rows } = options;
-  const { apiKey, organization, token } = workspace;
-  const name = `#${channel.name}`;
-  const api = `${baseUrl}/api/v1`;
-  const payload = webhookPayload({ token, channel: name, organization });
-  const { path, ...parameter } = newParameter(rows);
-  const first = html`
-  ${command(`Subscribe ${name} to new parameters`, { method: "POST", url: `${api}/webhooks/`, apiKey, body: payload })}
-  ${command("Create a parameter", { ...parameter, url: `${api}/${path}`, apiKey })}`;
-  if (!channel.archived) {
-    return html`<div id="empty">
-  <h3>Nothing in ${name} yet</h3>
-  <p>Two commands in a terminal, and the first message is here.</p>
-  ${first}
+const emptyState = ({ title, text, commands }: Invitation): Html =>
+  html`<div id="empty">
+  <h3>${title}</h3>
+  <p>${text}</p>
+  ${commands.map(
+    ({ title: what, command }) =>
+      html`<div class="command"><h4>${what}</h4><button type="button" hidden>Copy</button><pre>${command}</pre></div>`,
+  )}
 </div>`;
-  }
-  return html`<div id="empty">
-  <h3>Nothing can be posted in ${name}</h3>
-  <p>It is archived. Subscribe it all the same, and see how its webhook says so.</p>
-  ${first}
-  ${command("Read the webhook's status", { method: "GET", url: `${api}/webhooks/`, apiKey })}
-</div>`;
-}
-
-const command = (title: string, request: Command): Html =>
-  html`<div class="command"><h4>${title}</h4><button type="button" hidden>Copy</button><pre>${curl(request)}</pre></div>`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { mrkdwnToHtml } from "./mrkdwn.ts";
 
-const shown = async (text: string): Promise<string> => String(await mrkdwnToHtml(text));
+const shown = (text: string): string => mrkdwnToHtml(text).html;
 
 describe("mrkdwnToHtml", () => {
   it.each([
@@ -22,13 +22,13 @@ describe("mrkdwnToHtml", () => {
     ],
     [":unknown_emoji:", ":unknown_emoji:"],
     [":constructor:", ":constructor:"],
-  ])("shows %j", async (text, html) => {
-    expect(await shown(text)).toBe(html);
+  ])("shows %j", (text, html) => {
+    expect(shown(text)).toBe(html);
   });
 
-  it("draws the emoji of the example's messages", async () => {
+  it("draws the emoji of webhooks' messages", () => {
     for (const name of ["heavy_plus_sign", "pencil2", "wastebasket", "wave"]) {
-      expect(await shown(`:${name}:`)).toMatch(new RegExp(`^<svg .*aria-label=":${name}:"`));
+      expect(shown(`:${name}:`)).toMatch(new RegExp(`^<svg .*aria-label=":${name}:"`));
     }
   });
 
@@ -41,8 +41,8 @@ describe("mrkdwnToHtml", () => {
     '<!date^1^{date}|"><script>alert(1)</script>',
     '<!date^99999999999999999^{date}|"><script>alert(1)</script>',
     "*<b onmouseover=alert(1)>*",
-  ])("lets no data become markup: %s", async (text) => {
-    const html = await shown(text);
+  ])("lets no data become markup: %s", (text) => {
+    const html = shown(text);
     expect(html).not.toMatch(/<(?!\/?(?:a|strong|code|time|span)\b)/);
     expect(html).not.toMatch(/<[^>]*\son\w+=|href="javascript:/);
   });

@@ -1,7 +1,7 @@
-import type { FakeMessage } from "@posthorn/testing/slack";
-import { html } from "hono/html";
+import type { FakeMessage } from "../messages.ts";
 import type { Entry } from "./feed.ts";
-import { type Html, mrkdwnToHtml, time } from "./mrkdwn.ts";
+import { type Html, html } from "./html.ts";
+import { mrkdwnToHtml, time } from "./mrkdwn.ts";
 
 /** A message as Slack's clients show it. */
 export function messageToHtml({ number, message, continued }: Entry): Html {
