@@ -33,6 +33,8 @@ export interface Handler<
   /** One line for people who choose a handler. */
   readonly description?: string;
   readonly configuration: StandardSchemaV1<Input, Configuration>;
+  /** How a customer comes by what the configuration asks for: shown by forms, pages and REST. */
+  readonly setup?: HandlerSetup;
   /** Top-level string keys of the configuration: sealed at rest, masked on the way out. */
   readonly secrets?: readonly SecretKey<Input>[];
   /** When to try again. Default: the bus's `retry`. */
@@ -62,6 +64,16 @@ export interface Batch<Configuration> {
   /** How many deliveries a call takes at most: 2 to 100. */
   readonly max: number;
   deliver(context: BatchContext<Configuration>): Promise<Outcome>;
+}
+
+/** What a customer does at the destination before there is anything to configure. */
+export interface HandlerSetup {
+  /** Steps, in their order, each a sentence or two of Markdown. */
+  readonly instructions: readonly string[];
+  /** Where the destination takes it from here: a link that does the first steps at once. */
+  readonly installUrl?: string | undefined;
+  /** What the steps say to paste there: the description of an app, say. */
+  readonly manifest?: Json | undefined;
 }
 
 /** The top-level keys of an input whose value is a string. */
@@ -157,11 +169,21 @@ export type Outcome =
   /** The destination will never take this event. */
   | ({ readonly type: "rejected"; readonly reason: string } & Note)
   /** The destination will take nothing more from this subscription: it is switched off. */
-  | ({ readonly type: "gone"; readonly reason: string } & Note)
+  | ({
+      readonly type: "gone";
+      readonly reason: string;
+      /**
+       * The gate that is no use to anybody: a revoked token's. It closes for a minute, for longer
+       * each time, so that what shares it asks in vain once, and not once per delivery.
+       */
+      readonly gate?: string | undefined;
+    } & Note)
   /** It may have arrived: the connection broke after the request was sent. */
   | ({
       readonly type: "unknown";
       readonly reason: string;
+      /** What the subscription's configuration says of such doubt. Default: the policy's `unknown`. */
+      readonly doubt?: "retry" | "abandon" | undefined;
       /** The gate that is to blame. Default: the first one. */
       readonly gate?: string | undefined;
     } & Note);

@@ -78,6 +78,7 @@ export {
   failed,
   gone,
   type Handler,
+  type HandlerSetup,
   type Outcome,
   type OutcomeType,
   rejected,

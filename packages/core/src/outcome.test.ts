@@ -37,11 +37,20 @@ describe("an outcome", () => {
     const more: Record<string, readonly string[]> = {
       delivered: ["warning"],
       failed: ["reason", "retryAfterMs", "gate"],
-      unknown: ["reason", "gate"],
+      gone: ["reason", "gate"],
+      unknown: ["reason", "gate", "doubt"],
       throttled: ["reason", "retryAfterMs", "gate"],
     };
+    const everything = {
+      reason: "r",
+      warning: "w",
+      gate: "g",
+      retryAfterMs: 1,
+      doubt: "retry",
+      secret: "s",
+    };
     for (const type of types) {
-      const all = { type, reason: "r", warning: "w", gate: "g", retryAfterMs: 1, secret: "s" };
+      const all = { type, ...everything };
       const expected = [...fields, ...(more[type] ?? ["reason"])];
       expect(Object.keys(toOutcome(all, [])).toSorted()).toEqual(expected.toSorted());
     }

@@ -40,9 +40,10 @@ function read(returned: { [field: string]: unknown } | null, secrets: readonly s
     case "throttled":
       return { type, ...note, reason, retryAfterMs: milliseconds(retryAfterMs) ?? 0, gate };
     case "unknown":
+      return { type, ...note, reason, gate, doubt: doubt(returned["doubt"]) };
+    case "gone":
       return { type, ...note, reason, gate };
     case "rejected":
-    case "gone":
       return { type, ...note, reason };
     default:
       return notAnOutcome(`it returned an object whose type is ${JSON.stringify(type)}`, secrets);
@@ -66,6 +67,9 @@ function json(value: unknown, secrets: readonly string[]): Json | undefined {
     return undefined;
   }
 }
+
+const doubt = (value: unknown): "retry" | "abandon" | undefined =>
+  value === "retry" || value === "abandon" ? value : undefined;
 
 const milliseconds = (value: unknown): number | undefined =>
   typeof value === "number" && value >= 0 ? value : undefined;

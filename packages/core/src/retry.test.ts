@@ -29,8 +29,10 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
     .map(([why, retryAfterMs]) => failed(why, { retryAfterMs })),
   fc.record({ reason, retryAfterMs: milliseconds, gate: gateName }).map((note) => throttled(note)),
   reason.map((why) => rejected(why)),
-  reason.map((why) => gone(why, { remedy: "Ask the owner" })),
-  reason.map((why) => unknown(why)),
+  fc.tuple(reason, gateName).map(([why, gate]) => gone(why, { remedy: "Ask the owner", gate })),
+  fc
+    .tuple(reason, fc.constantFrom("retry" as const, "abandon" as const, undefined))
+    .map(([why, doubt]) => unknown(why, { doubt })),
 );
 const policy: fc.Arbitrary<RetryPolicy> = fc.record({
   delaysMs: fc.array(fc.integer({ min: 1, max: 365 * DAY }), { maxLength: 12 }),
@@ -127,6 +129,16 @@ describe("a failure", () => {
       attempts: 1,
     });
     expect(standing).toEqual({ status: "error", detail: "connection reset. Look for it" });
+  });
+
+  it.each([
+    ["abandon", "retry", "waiting"],
+    ["retry", "abandon", "dead"],
+    [undefined, "abandon", "dead"],
+  ] as const)("with a policy of %s and a customer who says %s is %s", (policy, doubt, status) => {
+    const outcome = unknown("reset", { doubt });
+    const { next } = decide(outcome, fresh, { ...exact, unknown: policy }, T, 0);
+    expect(next.status).toBe(status);
   });
 
   it("shows on the subscription, with what to do about it", () => {
@@ -280,6 +292,12 @@ describe("an outcome that ends the delivery", () => {
     expect(decision.next).toEqual({ status: "dead", reason: "410", attempts: 1 });
     expect(decision.disable).toBe("410. Make a new one");
     expect(decision.standing?.status).toBe("error");
+    expect(decision.pause).toBeNull();
+  });
+
+  it("gone closes the gate that it names for a minute, so that others ask in vain less often", () => {
+    const { pause } = decide(gone("revoked", { gate: "token" }), fresh, exact, T, 0);
+    expect(pause).toEqual({ gate: "token", until: T + MINUTE, askedMs: MINUTE });
   });
 });
 
@@ -326,7 +344,8 @@ describe("whatever happens", () => {
       fc.property(anything, ([outcome, delivery, policy, random]) => {
         const { next } = decide(outcome, delivery, policy, T, random);
         const others = decide(outcome, delivery, { ...policy, unknown: "retry" }, T, random);
-        if (outcome.type !== "unknown" || policy.unknown !== "abandon") {
+        const isDoubt = outcome.type === "unknown";
+        if (!isDoubt || (outcome.doubt ?? policy.unknown) !== "abandon") {
           expect(next).toEqual(others.next);
         } else {
           expect(next.status).toBe("dead");
@@ -335,12 +354,13 @@ describe("whatever happens", () => {
     );
   });
 
-  it("only gone switches a subscription off, and only a throttle closes a gate", () => {
+  it("only gone switches a subscription off, and only a throttle or a gate that is gone closes one", () => {
     fc.assert(
       fc.property(anything, ([outcome, delivery, policy, random]) => {
         const { disable, pause } = decide(outcome, delivery, policy, T, random);
         expect(disable !== null).toBe(outcome.type === "gone");
-        expect(pause !== null).toBe(outcome.type === "throttled" && outcome.gate !== undefined);
+        const closes = outcome.type === "throttled" || outcome.type === "gone";
+        expect(pause !== null).toBe(closes && outcome.gate !== undefined);
         if (pause === null) return;
         expect(pause.until).toBeGreaterThan(T);
         expect(Number.isSafeInteger(pause.until)).toBe(true);

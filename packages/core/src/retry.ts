@@ -17,7 +17,8 @@ export interface RetryPolicy {
   /**
    * What follows where nobody knows whether it has arrived: an outcome `unknown`, or a flight that
    * ended without one. `retry`: it is tried again, and may arrive twice. `abandon`: the delivery
-   * ends, and may never have arrived. Default `retry`.
+   * ends, and may never have arrived. Default `retry`. Where a customer has a word in it, the
+   * handler reports it with the outcome (`unknown(…, { doubt })`), and it counts instead.
    */
   readonly unknown?: "retry" | "abandon" | undefined;
 }
@@ -48,6 +49,8 @@ export const standardRetry: RetryPolicy = {
 
 /** A destination may throttle a delivery this often before throttles count as attempts. */
 export const FREE_THROTTLES = 20;
+/** For how long a gate that is no use is closed at first: a repaired one waits no longer. */
+const GONE_PAUSE_MS = MINUTE;
 /** Time for a request that may have been received to show its effect before it is repeated. */
 const SHORTEST_DELAY_AFTER_UNKNOWN_MS = 30 * SECOND;
 
@@ -115,7 +118,7 @@ export function decide(
     case "failed":
       return retry(outcome.reason, clamp(outcome.retryAfterMs ?? 0, 0, LONGEST_RETRY_AFTER_MS));
     case "unknown":
-      if (policy.unknown === "abandon") {
+      if ((outcome.doubt ?? policy.unknown) === "abandon") {
         return decision({ status: "dead", reason: `${ABANDONED}: ${outcome.reason}`, attempts });
       }
       return retry(outcome.reason, SHORTEST_DELAY_AFTER_UNKNOWN_MS);
@@ -137,8 +140,12 @@ export function decide(
         { status: "dead", reason: outcome.reason, attempts },
         { standing: { status: "warning", detail } },
       );
-    case "gone":
-      return decision({ status: "dead", reason: outcome.reason, attempts }, { disable: detail });
+    case "gone": {
+      const { gate, reason } = outcome;
+      const until = now + GONE_PAUSE_MS;
+      const pause = gate === undefined ? null : { gate, until, askedMs: GONE_PAUSE_MS };
+      return decision({ status: "dead", reason, attempts }, { disable: detail, pause });
+    }
   }
 }
 

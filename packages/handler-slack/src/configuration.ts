@@ -8,6 +8,13 @@ export interface SlackConfiguration {
   readonly channel: string;
   /** The name under which messages appear. */
   readonly username: string;
+  /** An emoji beside the name, such as `:bell:`. */
+  readonly icon_emoji?: string | undefined;
+  /**
+   * What follows where nobody knows whether a message was posted: `retry` may post it twice,
+   * `abandon` may lose it. Default: as the host has decided for all (`retry` unless it says so).
+   */
+  readonly on_ambiguous?: "retry" | "abandon" | undefined;
 }
 
 export type SlackConfigurationInput = SlackConfiguration;
@@ -47,8 +54,19 @@ const username: Explanations = [
   [/^/, "The username contains a line break or another control character."],
 ];
 
+const iconEmoji: Explanations = [
+  [
+    /^$/,
+    "The icon is empty. Give an emoji's name between colons, such as :bell:, or leave it out.",
+  ],
+  [/^https?:/, "This is a link. Give an emoji's name between colons, such as :bell:."],
+  [/^/, "This is no emoji's name. Give it between colons, as Slack writes it: :bell:."],
+];
+
+const KEYS = "token, channel, username, icon_emoji, on_ambiguous";
+
 /**
- * The schema of {@link SlackConfiguration}: all three keys, no others. Tokens of unknown shape are
+ * The schema of {@link SlackConfiguration}: three keys, two more if wanted, no others. Tokens of unknown shape are
  * accepted, since Slack invents new ones.
  */
 export const configuration: v.GenericSchema<SlackConfigurationInput, SlackConfiguration> =
@@ -73,9 +91,29 @@ export const configuration: v.GenericSchema<SlackConfigurationInput, SlackConfig
         v.title("Username"),
         v.description("The name under which messages appear in the channel."),
       ),
+      icon_emoji: v.optional(
+        v.pipe(
+          v.string("The icon must be a string: an emoji's name between colons, such as :bell:."),
+          v.regex(/^:[^\s:]{1,100}:(?::[^\s:]{1,100}:)?$/, explained(iconEmoji)),
+          v.title("Icon"),
+          v.description("An emoji beside the name, such as :bell:."),
+        ),
+      ),
+      on_ambiguous: v.optional(
+        v.pipe(
+          v.picklist(
+            ["retry", "abandon"],
+            'Choose "retry" (a message may come twice) or "abandon" (a message may be lost).',
+          ),
+          v.title("When Slack does not answer"),
+          v.description(
+            "What to do where nobody knows whether a message was posted: retry (it may come twice) or abandon (it may be lost).",
+          ),
+        ),
+      ),
     },
     ({ expected, received }) => {
-      if (expected === "never") return `Unknown key ${received}. Keys: token, channel, username.`;
+      if (expected === "never") return `Unknown key ${received}. Keys: ${KEYS}.`;
       if (expected === "Object") return "Give an object with token, channel and username.";
       return `${expected} is missing. Slack needs token, channel and username.`;
     },

@@ -26,6 +26,18 @@ export interface SlackError {
   readonly gate?: "channel" | "workspace";
 }
 
+/** What Slack means by an error of each class, for people: the code goes in parentheses. */
+export const meanings: Readonly<Record<SlackError["class"], string>> = {
+  auth: "Slack does not accept the token",
+  destination: "Slack does not let the app post to the channel",
+  scope: "The Slack app lacks a permission",
+  message: "Slack refuses what the message contains",
+  bug: "Slack refuses how it was asked",
+  rate: "Slack asks to wait",
+  transient: "Slack cannot take the message now",
+  ambiguous: "Slack broke down, perhaps after posting",
+};
+
 /** The error with this code; undefined for codes that nobody has documented. */
 export function slackError(code: string): SlackError | undefined {
   if (Object.hasOwn(slackErrors, code)) return slackErrors[code];
@@ -45,6 +57,9 @@ const transient = (remedy: string, waitMs?: number): SlackError => ({
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+
+/** Where apps are; an app's own page lies below it. */
+export const APPS = "https://api.slack.com/apps";
 
 const RECOPY = "Copy the Bot User OAuth Token again from OAuth & Permissions of the Slack app.";
 const INVITE = "Invite the app to the channel (/invite @its-name)";
@@ -104,8 +119,7 @@ export const slackErrors: Readonly<Record<string, SlackError>> = {
 
   missing_scope: {
     class: "scope",
-    remedy:
-      "Add the scope under OAuth & Permissions of the Slack app (https://api.slack.com/apps), then reinstall the app.",
+    remedy: `Add the scope under OAuth & Permissions of the Slack app (${APPS}), then reinstall the app.`,
   },
 
   restricted_action_non_threadable_channel: message("The channel takes no replies in threads."),

@@ -87,7 +87,7 @@ describe("layOut", () => {
   it("tells a repetition from a first attempt, and whose name Slack did not show", () => {
     const { text } = layOut({ lead: "Hello" }, { ...origin, attempt: 3, sender: "CloudTruth" });
     expect(text).toBe(
-      "Hello\nCloudTruth · 2026-01-05 14:03 UTC · acme · delivery …456789ab · attempt 3",
+      "Hello\nCloudTruth · 2026-01-05 14:03 UTC · acme · delivery …456789ab · attempt 3 (retry)",
     );
   });
 

@@ -125,7 +125,7 @@ function smallPrint(origin: Origin): readonly Mrkdwn[] {
     // The end of a UUIDv7 is random, its beginning is a date.
     mrkdwn`delivery ${code(`…${origin.deliveryId.slice(-8)}`)}`,
     // Whoever sees a message twice can tell a repetition from a second event.
-    mrkdwn`${origin.attempt > 1 ? `attempt ${origin.attempt}` : ""}`,
+    mrkdwn`${origin.attempt > 1 ? `attempt ${origin.attempt} (retry)` : ""}`,
   ];
 }
 

@@ -1,72 +1,138 @@
-import ky from "ky";
-import { type NoAnswer, parseAnswer, type Reply } from "./reply.ts";
+import { delivered, type Json, type Outcome } from "@posthorn/core";
+import { call } from "./call.ts";
+import type { SlackConfiguration } from "./configuration.ts";
+import { changed, type Memory, mayName, pin, recall } from "./memory.ts";
+import type { MessageContent } from "./message.ts";
+import { type Answer, isLimited, outcomeOf, type Reply, refusesContent, told } from "./reply.ts";
+import type { Tokens } from "./token.ts";
+import { CUSTOMIZE, namelessWarning, refusesUsername, showsUsername } from "./username.ts";
 
-/** One call of `chat.postMessage`. */
-export interface Post {
-  /** The Web API's base URL, with a slash at its end. */
-  readonly baseUrl: string;
-  readonly token: string;
-  /** JSON: the method's arguments. */
-  readonly body: object;
+/** A message on its way to one channel. */
+export interface Posting {
+  readonly configuration: SlackConfiguration;
+  /** What earlier deliveries of this configuration remember. */
+  readonly state: Json;
   readonly signal: AbortSignal;
+  /** Which attempt it is, from 1. */
+  readonly attempt: number;
+  /** What a reader sees; without a name of one's own the small print says it. */
+  content(named: boolean): MessageContent;
+  /** For Slack to know a repetition by, if it does. */
+  readonly clientMsgId?: string | undefined;
 }
 
-/** Posts once, and tells what came back. Never rejects; never follows a redirect. */
-export async function post({ baseUrl, token, body, signal }: Post): Promise<Reply> {
-  if (signal.aborted) return { status: null, sent: false, code: "aborted" };
-  try {
-    const response = await ky.post("chat.postMessage", {
-      prefix: baseUrl,
-      headers: {
-        authorization: `Bearer ${token}`,
-        "content-type": "application/json; charset=utf-8",
-        "user-agent": "posthorn-handler-slack",
-      },
-      body: JSON.stringify(body),
-      retry: 0,
-      timeout: false,
-      throwHttpErrors: false,
-      redirect: "manual",
-      signal,
-    });
-    const { status, headers } = response;
-    return { status, headers, body: parseAnswer(await readCapped(response)) };
-  } catch (error) {
-    return signal.aborted ? { status: null, sent: true, code: "aborted" } : noAnswer(error);
-  }
+export interface Poster {
+  readonly baseUrl: string;
+  readonly tokens: Tokens;
+  /** Epoch milliseconds. */
+  now(): number;
 }
 
 /**
- * Slack echoes the message, and may write each of its 10,000 characters as `\uXXXX`: a capped echo
- * would make a message that was posted look as if it was not.
+ * Posts a message once. What Slack certainly refused goes again at once, with less: without a name
+ * that the app may not use, or as plain text where it does not take the blocks; each once at most.
  */
-const LONGEST_BODY = 131_072;
+export async function post(posting: Posting, { baseUrl, tokens, now }: Poster): Promise<Outcome> {
+  const { configuration, signal, attempt, clientMsgId } = posting;
+  const { token, channel, username, icon_emoji, on_ambiguous: doubt } = configuration;
+  const memory = recall(posting.state);
 
-/** The body, or what came of it: the status has its meaning without. */
-async function readCapped(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  try {
-    for await (const chunk of response.body ?? []) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.length > LONGEST_BODY) break;
+  let named = mayName(memory, now()) && tokens.scopesOf(token)?.includes(CUSTOMIZE) !== false;
+  let plain = false;
+  let refusedName = false;
+  let notes: string | undefined;
+  for (;;) {
+    const { text, blocks } = posting.content(named);
+    const body = {
+      channel: memory.channel ?? channel,
+      ...(named && { username, ...(icon_emoji !== undefined && { icon_emoji }) }),
+      ...(plain ? { text } : { text, blocks }),
+      ...AS_WRITTEN,
+      ...(clientMsgId !== undefined && { client_msg_id: clientMsgId }),
+    };
+    const reply = await call({ baseUrl, method: "chat.postMessage", token, body, signal });
+    tokens.heard(token, reply);
+    if (named && refusesUsername(reply)) {
+      named = false;
+      refusedName = true;
+    } else if (!plain && refusesContent(reply)) {
+      plain = true;
+      notes = told(reply as Answer);
+    } else {
+      const isWorkspaceBusy = isLimited(reply) && tokens.limited(token, channel);
+      const appId = tokens.identityOf(token)?.appId ?? appOf(reply);
+      const outcome = outcomeOf(reply, { attempt, doubt, isWorkspaceBusy, appId });
+      if (outcome.type === "delivered") {
+        const sent = {
+          reply,
+          memory,
+          named,
+          refusedName,
+          notes,
+          username,
+          now: now(),
+          tokens,
+          token,
+        };
+        return arrived(outcome, sent);
+      }
+      return lost(outcome, reply, memory);
     }
-  } catch {
-    // The connection broke or the deadline passed.
   }
-  return text;
 }
 
-/** Errors that come before anything is written: of DNS, of connecting, of TLS's handshake. */
-const NOT_SENT =
-  /^(?:ENOTFOUND|EAI_\w+|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|UND_ERR_CONNECT_TIMEOUT|EPROTO|ERR_TLS_\w+|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_\w*HANDSHAKE\w*|CERT_\w+|SELF_SIGNED_\w+|DEPTH_ZERO_\w+|UNABLE_TO_\w+|HOSTNAME_MISMATCH)$/;
+/** Nothing in an event makes Slack fetch a page, link a name or notify a group. */
+const AS_WRITTEN = {
+  parse: "none",
+  link_names: false,
+  unfurl_links: false,
+  unfurl_media: false,
+} as const;
 
-/** Where the first error of the chain of causes that has a code comes from. */
-function noAnswer(error: unknown): NoAnswer {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    if (typeof code !== "string") continue;
-    return { status: null, sent: !NOT_SENT.test(code) && syscall !== "connect", code };
-  }
-  return { status: null, sent: true, code: error instanceof Error ? error.name : "no code" };
+const appOf = (reply: Reply): string | undefined =>
+  reply.status === null ? undefined : reply.body?.message?.app_id;
+
+/** The message is in the channel: perhaps not as it was meant, which its customer is told. */
+function arrived(
+  outcome: Extract<Outcome, { type: "delivered" }>,
+  sent: {
+    readonly reply: Reply;
+    readonly memory: Memory;
+    readonly named: boolean;
+    readonly refusedName: boolean;
+    /** What Slack said against the blocks, if it was something. */
+    readonly notes: string | undefined;
+    readonly username: string;
+    readonly now: number;
+    readonly tokens: Tokens;
+    readonly token: string;
+  },
+): Outcome {
+  const { reply, memory, named, refusedName, notes, username, now, tokens, token } = sent;
+  const mayCustomize = tokens.scopesOf(token)?.includes(CUSTOMIZE) === true;
+  const usernameRefused = refusedName
+    ? now
+    : mayCustomize || named
+      ? undefined
+      : memory.usernameRefused;
+  const warnings = [
+    ...(named && showsUsername(reply, username) ? [] : [namelessWarning(username)]),
+    ...(notes === undefined
+      ? []
+      : [
+          `The message was posted as plain text. ${notes}. Simplify the template of this event type.`,
+        ]),
+  ];
+  return delivered({
+    ...outcome,
+    warning: warnings.length === 0 ? undefined : warnings.join(" "),
+    state: changed(memory, { ...pin(memory, reply), usernameRefused }),
+  });
+}
+
+/** A channel that is no more may have a successor of its name: the next delivery looks for it. */
+function lost(outcome: Outcome, reply: Reply, memory: Memory): Outcome {
+  const isGone = reply.status !== null && reply.body?.error === "channel_not_found";
+  if (!isGone || memory.channel === undefined) return outcome;
+  return { ...outcome, state: changed(memory, { ...memory, channel: undefined }) };
 }

@@ -1,9 +1,9 @@
 import type { Outcome } from "@posthorn/core";
 import { createFakeSlack, type FakeSlack } from "@posthorn/testing/slack";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { call } from "./call.ts";
 import { type SlackError, slackErrors } from "./errors.ts";
-import { post } from "./post.ts";
-import { outcomeOf } from "./reply.ts";
+import { outcomeOf, type Reading } from "./reply.ts";
 
 let fake: FakeSlack;
 beforeAll(async () => {
@@ -11,10 +11,12 @@ beforeAll(async () => {
 });
 afterAll(() => fake.close());
 
-const outcome = async (): Promise<Outcome> => {
+const outcome = async (reading: Reading = { attempt: 1 }): Promise<Outcome> => {
   const body = { channel: "#general", text: "Hello" };
   const { signal } = new AbortController();
-  return outcomeOf(await post({ baseUrl: fake.url, token: "xoxb-fake", body, signal }));
+  const method = "chat.postMessage";
+  const reply = await call({ baseUrl: fake.url, method, token: "xoxb-fake", body, signal });
+  return outcomeOf(reply, reading);
 };
 
 const answering = (error: string, extra: Record<string, unknown> = {}): Promise<Outcome> => {
@@ -53,6 +55,41 @@ describe("what Slack answers", () => {
     if (row.waitMs !== undefined) expect(rest).toMatchObject({ retryAfterMs: row.waitMs });
   });
 
+  it("closes the token's gate if the token is of no use, and no other for a channel", async () => {
+    expect(await answering("token_revoked")).toMatchObject({ type: "gone", gate: "token" });
+    expect(await answering("is_archived")).not.toHaveProperty("gate");
+  });
+
+  it("leads to the app's own page where it is known", async () => {
+    fake.fault({ action: { type: "error", error: "missing_scope" } });
+    expect(await outcome({ attempt: 1, appId: "A123" })).toMatchObject({
+      remedy: expect.stringContaining("(https://api.slack.com/apps/A123/oauth)"),
+    });
+  });
+
+  it("is tried three times if nobody has documented it, further apart each time", async () => {
+    for (const [attempt, type, retryAfterMs] of [
+      [1, "failed", 300_000],
+      [2, "failed", 600_000],
+      [3, "rejected", undefined],
+    ] as const) {
+      fake.fault({ action: { type: "error", error: "something_new" } });
+      const given = await outcome({ attempt });
+      expect(given).toMatchObject({ type, reason: expect.stringContaining("(something_new)") });
+      expect("retryAfterMs" in given ? given.retryAfterMs : undefined).toBe(retryAfterMs);
+    }
+  });
+
+  it.each(["retry", "abandon", undefined] as const)(
+    "leaves doubt to the customer's word where nobody knows: %s",
+    async (doubt) => {
+      fake.fault({ action: { type: "post_then_reset" } });
+      expect(await outcome({ attempt: 1, doubt })).toMatchObject({ type: "unknown", doubt });
+      fake.fault({ action: { type: "post_then_error", error: "internal_error" } });
+      expect(await outcome({ attempt: 1, doubt })).toMatchObject({ type: "unknown", doubt });
+    },
+  );
+
   it.each([
     ["slack_connect_canvas_sharing_blocked", "gone"],
     ["draft_has_conflict", "rejected"],
@@ -65,7 +102,8 @@ describe("what Slack answers", () => {
   it("tells which scope is missing, by the name it has today", async () => {
     const scopes = { needed: "chat:write:bot", provided: "identify,commands" };
     expect(await answering("missing_scope", scopes)).toMatchObject({
-      reason: "Slack answered missing_scope: the app needs chat:write and has identify,commands",
+      reason:
+        "The Slack app lacks a permission (missing_scope): the app needs chat:write and has identify,commands",
     });
   });
 
@@ -76,7 +114,7 @@ describe("what Slack answers", () => {
       response_metadata: { messages: [`[ERROR] ${finding}`, "[WARN] other"] },
     };
     expect(await answering("invalid_blocks", extra)).toMatchObject({
-      reason: `Slack answered invalid_blocks: ${finding}; other`,
+      reason: `Slack refuses what the message contains (invalid_blocks): ${finding}; other`,
     });
   });
 
@@ -97,7 +135,7 @@ describe("what Slack answers", () => {
     expect(await replying(200, strange)).toEqual({ type: "delivered", details: { status: 200 } });
     expect(await replying(200, { ok: false, error: 5 })).toMatchObject({
       type: "failed",
-      reason: "Slack answered no error code",
+      reason: "Slack answered no error code (HTTP 200)",
     });
   });
 });
@@ -131,6 +169,12 @@ describe("a rate limit", () => {
   it("needs no body", async () => {
     fake.fault({ action: { type: "html", status: 429 } });
     expect(await outcome()).toMatchObject({ type: "throttled", gate: "channel" });
+  });
+
+  it("closes the workspace if another of its channels is asked to wait too", async () => {
+    fake.fault({ action: { type: "status", status: 429 } });
+    const reading = { attempt: 1, isWorkspaceBusy: true };
+    expect(await outcome(reading)).toMatchObject({ type: "throttled", gate: "workspace" });
   });
 
   it("of the whole app closes the workspace", async () => {

@@ -1,4 +1,11 @@
-import { type DeliverContext, isPosthornError, type Json, type Outcome } from "@posthorn/core";
+import {
+  type DeliverContext,
+  isPosthornError,
+  type Json,
+  type Outcome,
+  type Verification,
+  type VerifyContext,
+} from "@posthorn/core";
 import { createFakeSlack, type FakeSlack, type FakeSlackOptions } from "@posthorn/testing/slack";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SlackConfiguration } from "./configuration.ts";
@@ -28,8 +35,16 @@ async function setUp({ fake: options, slack: handlerOptions }: Setup = {}) {
   fakes.push(fake);
   const handler = slack({ baseUrl: fake.url, ...handlerOptions });
   const deliver = (given: Delivery = {}): Promise<Outcome> => handler.deliver(contextOf(given));
-  return { fake, handler, deliver };
+  const verify = (given: Partial<SlackConfiguration> = {}): Promise<Verification | undefined> =>
+    Promise.resolve(handler.verify?.(contextOf({ configuration: given }).configuration, unhurried));
+  return { fake, handler, deliver, verify };
 }
+
+const silent = (): void => {};
+const unhurried: VerifyContext = {
+  signal: new AbortController().signal,
+  logger: { debug: silent, info: silent, warn: silent, error: silent },
+};
 
 function contextOf({
   type = "parameter_created",
@@ -37,7 +52,6 @@ function contextOf({
   state = null,
   configuration,
 }: Delivery): DeliverContext<SlackConfiguration> {
-  const nothing = (): void => {};
   return {
     event: {
       id: "019b8e6a-0000-7000-8000-00000000e001",
@@ -58,9 +72,8 @@ function contextOf({
     subscription: { id: "s1", organization: "acme", name: "Releases" },
     delivery: { id: "019b8e6a-0000-7000-8000-0123456789ab", attempt: 1 },
     state,
-    signal: new AbortController().signal,
+    ...unhurried,
     timeoutMs: 10_000,
-    logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
   };
 }
 
@@ -152,7 +165,7 @@ describe("a delivery", () => {
     fake.updateChannel("general", { archived: true });
     expect(await deliver()).toMatchObject({
       type: "gone",
-      reason: "Slack answered is_archived",
+      reason: "Slack does not let the app post to the channel (is_archived)",
       remedy: "Unarchive the channel, or choose another.",
     });
     fake.updateToken("xoxb-fake", { state: "revoked" });
@@ -197,12 +210,21 @@ describe("a delivery", () => {
 });
 
 describe("a username that the app may not use", () => {
+  /** Answers as Slack does, without the header that lists the app's scopes. */
+  const silentAboutScopes = (error: string, extra = {}) =>
+    ({
+      type: "status",
+      status: 200,
+      headers: { "content-type": "application/json; charset=utf-8" },
+      body: JSON.stringify({ ok: false, error, ...extra }),
+    }) as const;
+
   it("is left out at once, with a warning, and remembered", async () => {
     const { fake, deliver } = await setUp({ fake: { tokens: [withoutCustomize] } });
     expect(await deliver()).toMatchObject({
       type: "delivered",
       warning: expect.stringContaining('without the username "CloudTruth"'),
-      state: { usernameRefused: true },
+      state: { usernameRefused: expect.any(Number) },
     });
     const [message] = fake.messages("general");
     expect(message).not.toHaveProperty("username");
@@ -210,42 +232,76 @@ describe("a username that the app may not use", () => {
     expect(fake.requests).toHaveLength(2);
   });
 
-  it("is not tried again, but warned of, while Slack does not list the scope", async () => {
+  it("is not tried where Slack has listed the scopes, by this process or by an earlier one", async () => {
     const { fake, deliver } = await setUp({ fake: { tokens: [withoutCustomize] } });
-    const outcome = await deliver({ state: { usernameRefused: true } });
-    expect(outcome).toMatchObject({ type: "delivered", warning: expect.any(String) });
-    expect(outcome).not.toHaveProperty("state");
-    expect(fake.requests).toHaveLength(1);
+    const { state = null } = await deliver();
+    expect(await deliver()).toMatchObject({ type: "delivered", warning: expect.any(String) });
+    expect(fake.requests).toHaveLength(3);
+    const later = slack({ baseUrl: fake.url });
+    await later.deliver(contextOf({ state }));
+    expect(fake.requests).toHaveLength(4);
+    expect(fake.messages("general")).toHaveLength(3);
+  });
+
+  it("is not tried where verify has listed them", async () => {
+    const { fake, deliver, verify } = await setUp({ fake: { tokens: [withoutCustomize] } });
+    await verify();
+    expect(await deliver()).toMatchObject({ type: "delivered", warning: expect.any(String) });
+    expect(fake.requests.map(({ method }) => method)).toEqual(["auth.test", "chat.postMessage"]);
   });
 
   it("comes back one delivery after the app got the scope", async () => {
     const { fake, deliver } = await setUp();
-    const state = { usernameRefused: true, other: 1 };
-    expect(await deliver({ state })).toMatchObject({ warning: expect.any(String) });
-    expect(await deliver({ state })).toMatchObject({ state: { other: 1 } });
-    const healed = await deliver({ state: { other: 1 } });
-    expect(healed).not.toHaveProperty("warning");
+    const state = { usernameRefused: Date.now(), channel: fake.channel("general").id };
+    expect(await deliver({ state })).toMatchObject({
+      warning: expect.any(String),
+      state: { channel: state.channel },
+    });
+    expect(await deliver({ state: { channel: state.channel } })).not.toMatchObject({
+      warning: expect.any(String),
+    });
     expect(fake.messages("general").map(({ username }) => username)).toEqual([
-      undefined,
       undefined,
       "CloudTruth",
     ]);
+  });
+
+  it("is tried again after six hours if Slack lists no scopes", async () => {
+    const { fake, deliver } = await setUp();
+    const hour = 60 * 60_000;
+    for (const [ago, requests] of [
+      [5 * hour, 1],
+      [7 * hour, 2],
+    ] as const) {
+      const before = fake.requests.length;
+      fake.fault({
+        match: { nth: requests === 2 ? 1 : 2 },
+        action: silentAboutScopes("missing_scope"),
+      });
+      await deliver({
+        state: { usernameRefused: Date.now() - ago },
+        configuration: { token: "xoxb-fake" },
+      });
+      expect(fake.requests.length - before).toBe(requests);
+    }
   });
 
   it("is warned of if Slack ignores it", async () => {
     const { fake, deliver } = await setUp({
       fake: { tokens: [withoutCustomize], missingCustomize: "ignore" },
     });
-    const outcome = await deliver();
-    expect(outcome).toMatchObject({ type: "delivered", warning: expect.any(String) });
-    expect(outcome).not.toHaveProperty("state");
+    expect(await deliver()).toMatchObject({
+      type: "delivered",
+      warning: expect.stringContaining("without the username"),
+    });
     expect(fake.requests).toHaveLength(1);
+    expect(fake.messages("general")).toHaveLength(1);
   });
 
   it("may be what an answer means that does not say what is needed", async () => {
     const { fake, deliver } = await setUp();
     for (const error of ["missing_scope", "not_allowed_token_type"]) {
-      fake.fault({ action: { type: "error", error } });
+      fake.fault({ action: silentAboutScopes(error) });
       expect(await deliver()).toMatchObject({ type: "delivered", warning: expect.any(String) });
     }
     expect(fake.requests).toHaveLength(4);
@@ -269,25 +325,151 @@ describe("a username that the app may not use", () => {
 
   it("is known again though Slack escapes it", async () => {
     const { deliver } = await setUp();
-    const outcome = await deliver({ configuration: { username: "R&D  <ops>" } });
-    expect(outcome).not.toHaveProperty("warning");
+    expect(await deliver({ configuration: { username: "R&D  <ops>" } })).toMatchObject({
+      type: "delivered",
+      warning: undefined,
+    });
+  });
+});
+
+describe("an icon", () => {
+  it("stands beside the name, and goes with it", async () => {
+    const { fake, deliver } = await setUp();
+    await deliver({ configuration: { icon_emoji: ":bell:" } });
+    expect(fake.messages("general")[0]).toMatchObject({ icons: { emoji: ":bell:" } });
+    const poor = await setUp({ fake: { tokens: [withoutCustomize] } });
+    await poor.deliver({ configuration: { icon_emoji: ":bell:" } });
+    expect(poor.fake.messages("general")[0]).not.toHaveProperty("icons");
+  });
+});
+
+describe("a message whose blocks Slack refuses", () => {
+  const finding = "must be less than 3001 characters [json-pointer:/blocks/0/text/text]";
+  const refused = {
+    type: "error",
+    error: "invalid_blocks",
+    extra: { errors: [finding], response_metadata: { messages: [`[ERROR] ${finding}`] } },
+  } as const;
+
+  it("is posted as plain text, once, and its customer is told what Slack said", async () => {
+    const { fake, deliver } = await setUp();
+    fake.fault({ action: refused });
+    expect(await deliver()).toMatchObject({
+      type: "delivered",
+      warning: expect.stringMatching(/^The message was posted as plain text\. .*\/blocks\/0\/text/),
+    });
+    const [message, ...others] = fake.messages("general");
+    expect(others).toEqual([]);
+    expect(message).not.toHaveProperty("blocks");
+    expect(message?.text).toMatch(/^Parameter created by Ana Diaz\nName: DB_HOST\n/);
+  });
+
+  it("ends alone if its plain text is refused too", async () => {
+    const { fake, deliver } = await setUp();
+    fake.fault({ action: refused, times: 2 });
+    expect(await deliver()).toMatchObject({
+      type: "rejected",
+      details: { error: "invalid_blocks" },
+    });
+    expect(fake.messages("general")).toEqual([]);
+    expect(fake.requests).toHaveLength(2);
+  });
+
+  it("may lose its name and its blocks, and still comes once", async () => {
+    const { fake, deliver } = await setUp({ fake: { tokens: [withoutCustomize] } });
+    fake.fault({ match: { nth: 2 }, action: refused });
+    const { warning } = (await deliver()) as { readonly warning?: string };
+    expect(warning).toMatch(/without the username.*as plain text/);
+    expect(fake.messages("general")).toHaveLength(1);
+    expect(fake.requests).toHaveLength(3);
+  });
+});
+
+describe("the channel", () => {
+  it("is pinned by its id from the first message, so that a new name changes nothing", async () => {
+    const { fake, deliver } = await setUp();
+    const { id } = fake.channel("general");
+    const { state = null } = await deliver();
+    expect(state).toEqual({ channel: id });
+    fake.updateChannel("general", { name: "announcements" });
+    const renamed = await deliver({ state });
+    expect(renamed).toMatchObject({ type: "delivered", state: undefined });
+    expect(fake.messages(id)).toHaveLength(2);
+  });
+
+  it("is looked for by its name again after it was deleted", async () => {
+    const { fake, deliver } = await setUp();
+    const { state = null } = await deliver();
+    fake.deleteChannel("general");
+    fake.addChannel("general");
+    const lost = await deliver({ state });
+    expect(lost).toMatchObject({ type: "gone", state: {} });
+    await deliver({ state: lost.state ?? null });
+    expect(fake.messages("general")).toHaveLength(1);
+  });
+});
+
+describe("doubt", () => {
+  it.each(["retry", "abandon"] as const)("is settled as the customer says: %s", async (word) => {
+    const { fake, deliver } = await setUp();
+    fake.fault({ action: { type: "post_then_reset" } });
+    expect(await deliver({ configuration: { on_ambiguous: word } })).toMatchObject({
+      type: "unknown",
+      doubt: word,
+    });
+  });
+
+  it("is not made smaller by an id of the message, which is sent only if asked for", async () => {
+    const plain = await setUp();
+    await plain.deliver();
+    expect(plain.fake.requests[0]?.arguments).not.toHaveProperty("client_msg_id");
+    const trying = await setUp({ slack: { experimental: { clientMsgId: true } } });
+    await trying.deliver();
+    await trying.deliver();
+    expect(trying.fake.requests[1]?.arguments).toMatchObject({
+      client_msg_id: "019b8e6a-0000-7000-8000-0123456789ab",
+    });
+    expect(trying.fake.messages("general")).toHaveLength(2);
+  });
+});
+
+describe("a channel that is asked to wait", () => {
+  it("closes the workspace if another was asked within five seconds", async () => {
+    let now = 0;
+    const { fake, deliver } = await setUp({ slack: { now: () => now } });
+    const to = (channel: string) => deliver({ configuration: { channel } });
+    fake.fault({ action: { type: "status", status: 429 }, times: 9 });
+    expect(await to("general")).toMatchObject({ gate: "channel" });
+    expect(await to("general")).toMatchObject({ gate: "channel" });
+    now += 4_000;
+    expect(await to("random")).toMatchObject({ gate: "workspace" });
+    now += 6_000;
+    expect(await to("general")).toMatchObject({ gate: "channel" });
   });
 });
 
 describe("gates", () => {
-  it("are the channel's, one a second, and the token's", () => {
-    const { gates } = slack();
-    expect(gates?.({ token: "xoxb-1", channel: "#general", username: "x" })).toEqual([
-      { name: "channel", key: "xoxb-1 general", limit: 1, perMs: 1_000 },
+  const of = (token: string, channel = "#general") =>
+    slack().gates?.({ token, channel, username: "x" }) ?? [];
+
+  it("are the channel's with a small burst, the workspace's, and the token's", () => {
+    expect(of("xoxb-1")).toEqual([
+      { name: "channel", key: "xoxb-1 general", limit: 20, perMs: 21_000, burst: 3 },
       { name: "workspace", key: "xoxb-1", limit: 240, perMs: 60_000, burst: 20 },
+      { name: "token", key: "xoxb-1" },
     ]);
   });
 
   it("are the same with and without #, and others for another channel", () => {
-    const key = (channel: string): string | undefined =>
-      slack().gates?.({ token: "xoxb-1", channel, username: "x" })[0]?.key;
-    expect(key("general")).toBe(key("#general"));
-    expect(key("general")).not.toBe(key("random"));
+    expect(of("xoxb-1", "general")).toEqual(of("xoxb-1"));
+    expect(of("xoxb-1", "random")[0]?.key).not.toBe(of("xoxb-1")[0]?.key);
+  });
+
+  it("are shared by two tokens of one bot, but for the token's own", () => {
+    const [one, two] = [of("xoxb-12-34-old"), of("xoxb-12-34-new")];
+    expect(two.slice(0, 2)).toEqual(one.slice(0, 2));
+    expect(two[2]).not.toEqual(one[2]);
+    expect(of("xoxb-12-35-new")[1]).not.toEqual(one[1]);
   });
 });
 

@@ -5,42 +5,66 @@ import {
   failed,
   type Gate,
   type Handler,
+  type Json,
   type Outcome,
   PosthornError,
 } from "@posthorn/core";
+import { call } from "./call.ts";
 import {
   configuration,
   type SlackConfiguration,
   type SlackConfigurationInput,
 } from "./configuration.ts";
+import { type SlackManifestOptions, slackInstallUrl, slackManifest } from "./manifest.ts";
 import { layOut, type Message, type Origin } from "./message.ts";
-import { post } from "./post.ts";
-import { outcomeOf, type Reply } from "./reply.ts";
+import { type Posting, post } from "./post.ts";
 import { messageFor, type Templates } from "./template.ts";
-import { noteUsername, recall, refusesUsername } from "./username.ts";
+import { createTokens } from "./token.ts";
+import { verifyConfiguration } from "./verify.ts";
 
 export interface SlackOptions<C extends Catalog = Catalog> {
   /** How events read in a channel, by event type; the others are rendered generically. */
   readonly templates?: Templates<C>;
+  /** Your Slack app as customers make it: its manifest is shown to them. */
+  readonly app?: SlackManifestOptions;
   /** Where Slack's Web API is: for tests and proxies. Default: `https://slack.com/api/`. */
   readonly baseUrl?: string;
+  /** Epoch milliseconds, for what a process remembers of tokens. Default: `Date.now`. */
+  readonly now?: () => number;
+  readonly experimental?: {
+    /**
+     * Send the delivery's id as `client_msg_id`. Slack's documentation has no such argument, and
+     * nobody has shown that it makes Slack drop a repetition: it is no guarantee. Default `false`.
+     */
+    readonly clientMsgId?: boolean;
+  };
 }
 
 /**
  * Delivers events to Slack channels, with `chat.postMessage` and a bot token.
  *
- * @throws PosthornError `invalid_options` if `baseUrl` is not an absolute http or https URL.
+ * @throws PosthornError `invalid_options` if `baseUrl` is not an absolute http or https URL, or `app`
+ * is none that Slack would take.
  */
 export function slack<C extends Catalog = Catalog>(
   options: SlackOptions<NoInfer<C>> = {},
 ): Handler<"slack", SlackConfigurationInput, SlackConfiguration> {
   const baseUrl = webApi(options.baseUrl ?? "https://slack.com/api/");
   const templates = (options.templates ?? {}) as Templates;
+  const { now = Date.now, experimental = {} } = options;
+  const tokens = createTokens(now);
+  const poster = { baseUrl, tokens, now };
+  const manifest = slackManifest(options.app ?? { name: "Webhooks" });
 
   return defineHandler({
     type: "slack",
     description: "Posts to a Slack channel.",
     configuration,
+    setup: {
+      instructions,
+      installUrl: slackInstallUrl(manifest),
+      manifest: manifest as unknown as Json,
+    },
     secrets: ["token"],
     gates,
     // Slack is one place for everybody: trouble passes in minutes, or a person must act.
@@ -49,28 +73,32 @@ export function slack<C extends Catalog = Catalog>(
       jitter: 0.2,
       maxAgeMs: 7 * 24 * HOUR,
     },
+    // Connecting takes at most ten of these (Node.js's own limit), so that its end is known.
+    timeoutMs: 20 * SECOND,
+
+    verify: (given, { signal }) =>
+      verifyConfiguration(given, {
+        tokens,
+        call: (method, body) => call({ baseUrl, method, token: given.token, body, signal }),
+      }),
 
     async deliver(context) {
-      const { event, subscription, signal } = context;
-      const { token, channel, username } = context.configuration;
+      const { event, subscription, delivery } = context;
       let message: Message;
       try {
         message = messageFor(event, subscription, templates);
       } catch (error) {
         return templateThrew(event.type, error);
       }
-      const send = (named: boolean): Promise<Reply> => {
-        const content = layOut(message, originOf(context, named));
-        const body = { channel, ...(named && { username }), ...content, ...AS_WRITTEN };
-        return post({ baseUrl, token, body, signal });
+      const posting: Posting = {
+        configuration: context.configuration,
+        state: context.state,
+        signal: context.signal,
+        attempt: delivery.attempt,
+        content: (named) => layOut(message, originOf(context, named)),
+        clientMsgId: experimental.clientMsgId === true ? delivery.id : undefined,
       };
-
-      const memory = recall(context.state);
-      const named = memory.usernameRefused !== true;
-      const first = await send(named);
-      const refused = named && refusesUsername(first);
-      const reply = refused ? await send(false) : first;
-      return noteUsername(outcomeOf(reply), { username, reply, memory, refused });
+      return post(posting, poster);
     },
   });
 }
@@ -79,13 +107,16 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** Nothing in an event makes Slack fetch a page, link a name or notify a group. */
-const AS_WRITTEN = {
-  parse: "none",
-  link_names: false,
-  unfurl_links: false,
-  unfurl_media: false,
-} as const;
+const instructions: readonly string[] = [
+  "Go to <https://api.slack.com/apps>.",
+  "Click **Create New App**.",
+  "Select **From a manifest**, and choose the workspace.",
+  "Paste the manifest, and click **Next**.",
+  "Click **Create**.",
+  "Click **OAuth & Permissions** on the left.",
+  "Click **Install to** (your workspace), and allow it. Some workspaces ask an administrator first.",
+  "Copy the **Bot User OAuth Token**. It begins with `xoxb-`.",
+];
 
 function webApi(baseUrl: string): string {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
@@ -99,16 +130,27 @@ function webApi(baseUrl: string): string {
 }
 
 /**
- * Both limits are Slack's: https://docs.slack.dev/apis/web-api/rate-limits. Neither knows which
- * workspace a token belongs to, or which id a name stands for; subscriptions that say it
- * differently share nothing, and a 429 makes up for it.
+ * The limits are Slack's: https://docs.slack.dev/apis/web-api/rate-limits. It counts by app and
+ * workspace. Which id a channel's name stands for is not known here; subscriptions that say it
+ * differently share no gate, and a 429 makes up for it.
  */
 function gates({ token, channel }: SlackConfiguration): readonly Gate[] {
+  // The numbers in a bot's token are its workspace's and its own (seen, not documented).
+  const [bot = token] = /^xoxb-\d+-\d+-/.exec(token) ?? [];
   return [
-    // "No more than one message per second per channel". More may be hidden from readers.
-    { name: "channel", key: `${token} ${channel.replace(/^#/, "")}`, limit: 1, perMs: SECOND },
+    // "No more than one message per second per channel", and bursts for a short time. What is above
+    // may be hidden from readers.
+    {
+      name: "channel",
+      key: `${bot} ${channel.replace(/^#/, "")}`,
+      limit: 20,
+      perMs: 21 * SECOND,
+      burst: 3,
+    },
     // "Several hundred messages per minute" in all; a burst is several channels at once.
-    { name: "workspace", key: token, limit: 240, perMs: MINUTE, burst: 20 },
+    { name: "workspace", key: bot, limit: 240, perMs: MINUTE, burst: 20 },
+    // Once it is revoked, it is of no use to any of them.
+    { name: "token", key: token },
   ];
 }
 

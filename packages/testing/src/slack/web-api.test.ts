@@ -36,7 +36,10 @@ const tried = new Set<string>();
 /** What a method answers Slack's client; each is tried once here. */
 const calls: Readonly<Record<string, () => Promise<void>>> = {
   "api.test": async () => {
-    expect(await client.apiCall("api.test", { foo: "bar" })).toMatchObject({ ok: true, args: { foo: "bar" } });
+    expect(await client.apiCall("api.test", { foo: "bar" })).toMatchObject({
+      ok: true,
+      args: { foo: "bar" },
+    });
   },
   "auth.test": async () => {
     const answer = await client.auth.test();

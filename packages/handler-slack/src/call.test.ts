@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createFakeSlack } from "@posthorn/testing/slack";
 import { afterEach, describe, expect, it } from "vitest";
-import { post } from "./post.ts";
+import { call } from "./call.ts";
 import { outcomeOf } from "./reply.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -25,7 +25,13 @@ async function serving(treat: (socket: Socket) => void): Promise<string> {
 }
 
 const to = (baseUrl: string, signal = new AbortController().signal) =>
-  post({ baseUrl, token: "xoxb-secret", body: { channel: "#general", text: "Hello" }, signal });
+  call({
+    baseUrl,
+    method: "chat.postMessage",
+    token: "xoxb-secret",
+    body: { channel: "#general", text: "Hello" },
+    signal,
+  });
 
 async function closedPort(): Promise<number> {
   const server = createServer();
@@ -39,7 +45,7 @@ describe("a request that Slack has seen nothing of", () => {
   it("has failed if nobody listens", async () => {
     const reply = await to(`http://127.0.0.1:${await closedPort()}/`);
     expect(reply).toEqual({ status: null, sent: false, code: "ECONNREFUSED" });
-    expect(outcomeOf(reply)).toMatchObject({ type: "failed" });
+    expect(outcomeOf(reply, { attempt: 1 })).toMatchObject({ type: "failed" });
   });
 
   it("has failed if the name is unknown", async () => {
@@ -71,7 +77,7 @@ describe("a request that Slack may have seen", () => {
   ])("is unknown if its connection %s", async (_, treat) => {
     const reply = await to(await serving(treat));
     expect(reply).toMatchObject({ status: null, sent: true });
-    expect(outcomeOf(reply)).toMatchObject({ type: "unknown" });
+    expect(outcomeOf(reply, { attempt: 1 })).toMatchObject({ type: "unknown" });
   });
 
   it("is unknown if it is called off before an answer", async () => {
@@ -85,21 +91,28 @@ describe("a request that Slack may have seen", () => {
     const url = await serving((socket) =>
       socket.once("data", () => socket.end(`${head}{"ok":true`)),
     );
-    expect(outcomeOf(await to(url))).toMatchObject({ type: "unknown", details: { status: 200 } });
+    expect(outcomeOf(await to(url), { attempt: 1 })).toMatchObject({
+      type: "unknown",
+      details: { status: 200 },
+    });
   });
 
   it("is throttled all the same if only the answer's status arrived", async () => {
     const head = "HTTP/1.1 429 Too Many\r\nretry-after: 3\r\ncontent-length: 100\r\n\r\n";
     const url = await serving((socket) => socket.once("data", () => socket.end(head)));
-    expect(outcomeOf(await to(url))).toMatchObject({ type: "throttled", retryAfterMs: 3_000 });
+    expect(outcomeOf(await to(url), { attempt: 1 })).toMatchObject({
+      type: "throttled",
+      retryAfterMs: 3_000,
+    });
   });
 });
 
 it("sends JSON with its charset, the token in the header alone, and says who it is", async () => {
   const fake = await createFakeSlack();
   cleanups.push(() => fake.close());
-  await post({
+  await call({
     baseUrl: fake.url,
+    method: "chat.postMessage",
     token: "xoxb-fake",
     body: { channel: "#general", text: "Hello" },
     signal: new AbortController().signal,
