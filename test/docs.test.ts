@@ -204,7 +204,13 @@ function slackTable(): readonly string[] {
 
 /** Routes name their handlers, which a description does not call. */
 function routesTable(): readonly string[] {
-  const routes = routeTable({ webhooks: {}, deliveries: {}, replays: {}, eventTypes: {} } as never);
+  const routes = routeTable({
+    webhooks: {},
+    webhookTypes: {},
+    deliveries: {},
+    replays: {},
+    eventTypes: {},
+  } as never);
   return toTable(
     ["", "", "status", "action"],
     routes.map(({ method, path, summary, status, action }) => [

@@ -12,7 +12,8 @@ const catalog = defineCatalog({
 const bus = createEventBus({
   catalog,
   storage: memoryStorage(),
-  handlers: [slack()],
+  // Nobody listens there: this example asks Slack for nothing.
+  handlers: [slack({ baseUrl: "http://127.0.0.1:10/" })],
   encryptionKeys: [{ id: "2026-01", key: randomBytes(32) }],
 });
 

@@ -10,6 +10,7 @@ import { parseQuery } from "./query.ts";
 import { redact, redactProblem, secretsIn } from "./redact.ts";
 import { replayRoutes } from "./replays.ts";
 import { type Action, type Route, routeTable } from "./routes.ts";
+import { webhookTypeRoutes } from "./webhook-types.ts";
 import { webhookRoutes } from "./webhooks.ts";
 import { urlsAt } from "./wire.ts";
 
@@ -73,6 +74,7 @@ export function createRestApi(options: RestApiOptions): RestApi {
     resolveOptions(options);
   const routes = routeTable({
     webhooks: webhookRoutes(bus),
+    webhookTypes: webhookTypeRoutes(bus),
     deliveries: deliveryRoutes(bus),
     replays: replayRoutes(bus),
     eventTypes: eventTypeRoutes(bus),

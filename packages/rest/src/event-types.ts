@@ -27,7 +27,10 @@ export interface EventTypeRoutes {
 export function eventTypeRoutes({ catalog: own }: RestBus): EventTypeRoutes {
   const catalog: Catalog = { ...own, ...operationalCatalog };
   const schemas = new Map(
-    Object.entries(catalog).map(([name, eventType]) => [name, jsonSchemaOf(name, eventType)]),
+    Object.entries(catalog).map(([name, eventType]) => [
+      name,
+      jsonSchemaOf(`catalog.${name}.schema`, eventType.schema, "output"),
+    ]),
   );
 
   async function show(name: string, schema: JsonSchema, urls: Urls): Promise<WebhookEventType> {

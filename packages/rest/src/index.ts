@@ -15,6 +15,7 @@ export type {
   WebhookDeliveryWithAttempts,
 } from "./deliveries.ts";
 export type { WebhookEventType } from "./event-types.ts";
+export type { WebhookType } from "./webhook-types.ts";
 export type { JsonSchema } from "./json-schema.ts";
 export type { ResultPage } from "./query.ts";
 export type { ProblemBody, ProblemCode, ProblemError } from "./problems.ts";

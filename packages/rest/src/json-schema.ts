@@ -1,4 +1,4 @@
-import { type EventType, PosthornError } from "@posthorn/core";
+import { type Handler, PosthornError } from "@posthorn/core";
 import { toJsonSchema } from "@valibot/to-json-schema";
 
 /** A JSON Schema, draft 2020-12. */
@@ -6,25 +6,30 @@ export type JsonSchema = { readonly [keyword: string]: unknown };
 
 const target = "draft-2020-12";
 
+/** What goes into a schema, or what comes out of it. */
+type Side = "input" | "output";
+
 /**
- * The JSON Schema of an event type's data as it is delivered: the output of the type's schema.
- * Schemas that describe themselves (`~standard.jsonSchema`: zod, arktype) are asked; valibot's are
+ * The JSON Schema of one side of a schema that stands at `place`. Schemas that describe themselves (`~standard.jsonSchema`: zod, arktype) are asked; valibot's are
  * converted.
  *
- * @throws PosthornError `invalid_options`, naming the event type and, for valibot, the place in its
- * schema that JSON Schema cannot say
+ * @throws PosthornError `invalid_options`, naming the place and, for valibot, the part of the schema
+ * that JSON Schema cannot say
  */
-export function jsonSchemaOf(name: string, { schema }: EventType): JsonSchema {
-  const place = `catalog.${name}.schema`;
+export function jsonSchemaOf(
+  place: string,
+  schema: Handler["configuration"],
+  side: Side,
+): JsonSchema {
   const { vendor, jsonSchema } = schema["~standard"] as SelfDescribing;
   if (jsonSchema !== undefined) {
     try {
-      return jsonSchema.output({ target });
+      return jsonSchema[side]({ target });
     } catch (error) {
       throw inexpressible(place, (error as Error).message);
     }
   }
-  if (vendor === "valibot") return fromValibot(schema as unknown as ValibotSchema, place);
+  if (vendor === "valibot") return fromValibot(schema as unknown as ValibotSchema, place, side);
   throw inexpressible(
     place,
     `schemas of "${vendor}" neither offer \`~standard.jsonSchema\` (https://standardschema.dev/json-schema) nor are valibot's`,
@@ -34,26 +39,31 @@ export function jsonSchemaOf(name: string, { schema }: EventType): JsonSchema {
 /** The part of Standard JSON Schema that is used here. */
 interface SelfDescribing {
   readonly vendor: string;
-  readonly jsonSchema?: { output(options: { readonly target: string }): JsonSchema };
+  readonly jsonSchema?: Readonly<
+    Record<Side, (options: { readonly target: string }) => JsonSchema>
+  >;
 }
 
 type ValibotSchema = Parameters<typeof toJsonSchema>[0];
 
-function fromValibot(schema: ValibotSchema, place: string): JsonSchema {
+function fromValibot(schema: ValibotSchema, place: string, side: Side): JsonSchema {
   try {
-    return { ...toJsonSchema(schema, { target, typeMode: "output" }) };
+    return { ...toJsonSchema(schema, { target, typeMode: side }) };
   } catch (error) {
-    const [key, child] = firstInexpressible(schema) ?? [];
-    if (child !== undefined) return fromValibot(child, `${place}.${key}`);
+    const [key, child] = firstInexpressible(schema, side) ?? [];
+    if (child !== undefined) return fromValibot(child, `${place}.${key}`, side);
     throw inexpressible(place, (error as Error).message);
   }
 }
 
 /** The part of a valibot schema that cannot be converted by itself, if it is a part. */
-const firstInexpressible = (schema: ValibotSchema): readonly [string, ValibotSchema] | undefined =>
+const firstInexpressible = (
+  schema: ValibotSchema,
+  side: Side,
+): readonly [string, ValibotSchema] | undefined =>
   parts(schema).find(([, part]) => {
     try {
-      toJsonSchema(part, { target, typeMode: "output" });
+      toJsonSchema(part, { target, typeMode: side });
       return false;
     } catch {
       return true;
@@ -77,5 +87,5 @@ function parts(schema: ValibotSchema): readonly (readonly [string, ValibotSchema
 const inexpressible = (place: string, why: string): PosthornError =>
   new PosthornError(
     "invalid_options",
-    `${place} cannot be shown as JSON Schema: ${why.replace(/\.$/, "")}. Describe what is delivered with a schema whose output is plain JSON, such as an ISO 8601 string for a date.`,
+    `${place} cannot be shown as JSON Schema: ${why.replace(/\.$/, "")}. Describe it with a schema that is of plain JSON, such as an ISO 8601 string for a date.`,
   );

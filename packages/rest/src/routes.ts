@@ -4,6 +4,7 @@ import { deliveryStatuses } from "./deliveries.ts";
 import type { EventTypeRoutes } from "./event-types.ts";
 import { pageParameters, type Query, type QueryParameter } from "./query.ts";
 import { type ReplayRoutes, replayShape } from "./replays.ts";
+import type { WebhookTypeRoutes } from "./webhook-types.ts";
 import { changeShape, creationShape, replacementShape, type WebhookRoutes } from "./webhooks.ts";
 import type { Urls } from "./wire.ts";
 
@@ -52,11 +53,13 @@ export interface Answer {
 /** Everything that the API answers. Routing, methods and descriptions all come from this table. */
 export const routeTable = ({
   webhooks,
+  webhookTypes,
   deliveries,
   replays,
   eventTypes,
 }: {
   readonly webhooks: WebhookRoutes;
+  readonly webhookTypes: WebhookTypeRoutes;
   readonly deliveries: DeliveryRoutes;
   readonly replays: ReplayRoutes;
   readonly eventTypes: EventTypeRoutes;
@@ -80,6 +83,27 @@ export const routeTable = ({
     body: creationShape,
     status: 201,
     handle: webhooks.create,
+  },
+  // Before what has an {id} there: the first path that fits is taken.
+  {
+    method: "GET",
+    path: "/webhooks/types/",
+    action: "webhooks.read",
+    summary: "List the types that webhooks can have",
+    query: [],
+    body: null,
+    status: 200,
+    handle: webhookTypes.list,
+  },
+  {
+    method: "GET",
+    path: "/webhooks/types/{type}/",
+    action: "webhooks.read",
+    summary: "Get a type: its configuration, and how to come by it",
+    query: [],
+    body: null,
+    status: 200,
+    handle: webhookTypes.get,
   },
   {
     method: "GET",

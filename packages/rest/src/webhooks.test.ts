@@ -18,7 +18,7 @@ describe("POST /webhooks/", () => {
       order: "none",
       enabled: true,
       status: "unverified",
-      status_detail: null,
+      status_detail: expect.stringMatching(/^Not checked with Slack: .*ECONNREFUSED/),
       status_last_checked_at: null,
       disabled_reason: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),

@@ -28,6 +28,7 @@ export interface Urls {
   delivery(webhookId: string, id: string): string;
   replay(webhookId: string, id: string): string;
   eventType(name: string): string;
+  webhookType(type: string): string;
   /** The route that was asked, with another query. */
   here(query: URLSearchParams): string;
 }
@@ -39,6 +40,7 @@ export function urlsAt(root: string, path: string): Urls {
     webhook,
     delivery: (webhookId, id) => `${webhook(webhookId)}deliveries/${encodeURIComponent(id)}/`,
     replay: (webhookId, id) => `${webhook(webhookId)}replays/${encodeURIComponent(id)}/`,
+    webhookType: (type) => `${root}/webhooks/types/${encodeURIComponent(type)}/`,
     eventType: (name) => `${root}/event-types/${encodeURIComponent(name)}/`,
     here: (query) => `${root}${path}?${query}`,
   };

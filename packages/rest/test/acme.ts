@@ -23,6 +23,9 @@ const catalog = defineCatalog({
   ...family("project", { schema: v.object({ name: v.string() }) }),
 });
 
+/** Nobody listens there: what is saved stays unverified. */
+const nobody = "http://127.0.0.1:10/";
+
 /** A token that must appear nowhere. */
 export const CANARY = "xoxb-canary-3f9a2c";
 
@@ -137,7 +140,8 @@ export function createWorld(options: Partial<RestApiOptions> = {}): World {
     error: log("error"),
   };
   const pager = createPager();
-  const bus = createTestBus({ catalog, handlers: [slack(), pager.handler], logger });
+  const handlers = [slack({ baseUrl: nobody }), pager.handler] as const;
+  const bus = createTestBus({ catalog, handlers, logger });
   const api = createRestApi({ bus, authenticate: accountOf, logger, ...options });
 
   async function ask(method: string, path: string, asked: Asked = {}): Promise<Answered> {
