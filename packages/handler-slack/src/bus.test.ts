@@ -68,7 +68,62 @@ describe("in a bus", () => {
       await bus.advance(ms);
       counts.push(fake.messages("general").length);
     }
-    expect(counts).toEqual([2, 3, 4, 4, 4, 4, 5, 5, 6]);
+    // What had to wait for its turn went together.
+    expect(counts).toEqual([2, 3, 4, 4, 4, 4, 5, 5, 5]);
+    expect(fake.messages("general").at(-1)?.text).toMatch(/^2 events in acme\n/);
+  });
+
+  it("gathers what waits in one message, of which each delivery keeps its own record", async () => {
+    const { bus, project } = await subscribed();
+    for (let count = 0; count < 30; count += 1) {
+      await bus.publish("project_created", project, { organization: "acme" });
+    }
+    await bus.advance(5_000);
+    const { items } = await bus.deliveries.list({ organization: "acme", limit: 100 });
+    expect(items.map(({ status }) => status)).toEqual(Array(30).fill("delivered"));
+    const records = await Promise.all(
+      items.map(({ id }) => bus.deliveries.get({ organization: "acme", id })),
+    );
+    const attempts = records.map(({ attemptLog }) => attemptLog);
+    expect(attempts.every(({ length }) => length === 1)).toBe(true);
+    const together = attempts.flat().map((attempt) => attempt.together);
+    expect(together).toEqual(Array(30).fill(10));
+    const messages = fake.messages("general");
+    expect(messages.map(({ text }) => text.split("\n")[0])).toEqual(
+      Array(3).fill("10 events in acme"),
+    );
+    expect(new Set(attempts.flat().map(({ details }) => JSON.stringify(details))).size).toBe(3);
+  });
+
+  it("lets an event whose template throws hold up no other of its digest", async () => {
+    const broken: Templates<typeof catalog> = {
+      ...templates,
+      project_updated: () => {
+        throw new Error("no such field");
+      },
+    };
+    const handler = slack<typeof catalog>({ templates: broken, baseUrl: fake.url });
+    const bus = createTestBus({ catalog, handlers: [handler] });
+    await bus.subscriptions.create({
+      organization: "acme",
+      name: "Releases",
+      eventTypes: ["project_*"],
+      type: "slack",
+      configuration: { token: "xoxb-fake", channel: "#general", username: "CloudTruth" },
+    });
+    const project = { name: "web", url: "https://app.test/web" };
+    for (const verb of ["created", "updated", "created", "deleted", "created"] as const) {
+      await bus.publish(`project_${verb}`, project, { organization: "acme" });
+    }
+    await bus.advance(60_000);
+    const { items } = await bus.deliveries.list({ organization: "acme" });
+    expect(items.map(({ eventType, status }) => `${eventType} ${status}`).toSorted()).toEqual([
+      "project_created delivered",
+      "project_created delivered",
+      "project_created delivered",
+      "project_deleted delivered",
+      "project_updated pending",
+    ]);
   });
 
   it("waits as long as Slack asks, and loses nothing", async () => {

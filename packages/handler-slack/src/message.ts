@@ -18,6 +18,8 @@ export interface Message {
   readonly fields?: readonly Field[] | undefined;
   /** What the small print ends with, after when, whose and which delivery: a link, say. */
   readonly context?: Inline | undefined;
+  /** What it belongs to, such as a project's name: a digest puts what belongs together in one place. */
+  readonly group?: string | undefined;
 }
 
 export interface Field {
@@ -45,9 +47,17 @@ export interface MessageContent {
 }
 
 type Block =
+  | { readonly type: "header"; readonly text: PlainText }
   | { readonly type: "section"; readonly text: MrkdwnText }
   | { readonly type: "section"; readonly fields: readonly MrkdwnText[] }
   | { readonly type: "context"; readonly elements: readonly MrkdwnText[] };
+
+/** Without `emoji`, `:names:` between colons stay what they are. */
+interface PlainText {
+  readonly type: "plain_text";
+  readonly emoji: false;
+  readonly text: string;
+}
 
 /** `verbatim`: URLs, #channels and @names in data become neither links nor mentions. */
 interface MrkdwnText {
@@ -63,12 +73,16 @@ export function layOut(message: Message, origin: Origin): MessageContent {
     label: or("—", label),
     value: or("—", value),
   }));
-  const context = [...smallPrint(origin), mrkdwn`${message.context ?? ""}`]
-    .filter((part) => toPlain(part) !== "")
-    .reduce((line, part) => mrkdwn`${line} · ${part}`);
+  const context = smallPrint({
+    ...origin,
+    when: date(origin.occurredAt),
+    // The end of a UUIDv7 is random, its beginning is a date.
+    deliveries: mrkdwn`delivery ${code(`…${origin.deliveryId.slice(-8)}`)}`,
+    more: message.context,
+  });
 
   const lines = [lead, ...fields.map(({ label, value }) => mrkdwn`${label}: ${value}`), context];
-  const plain = escapePlain(lines.map(toPlain).join("\n"), LONGEST_TEXT);
+  const plain = plainText(lines);
   const leadText = toMrkdwn(lead, LONGEST_LEAD);
   const contextText = toMrkdwn(context, LONGEST_CONTEXT);
   const left = LONGEST_MESSAGE - plain.length - leadText.length - contextText.length;
@@ -108,7 +122,8 @@ function or(instead: string, content: Inline): Mrkdwn {
   return toPlain(text) === "" ? mrkdwn`${instead}` : text;
 }
 
-const block = (text: string): MrkdwnText => ({ type: "mrkdwn", verbatim: true, text });
+/** Text for a block, escaped already. */
+export const block = (text: string): MrkdwnText => ({ type: "mrkdwn", verbatim: true, text });
 
 function atMost(most: number, fields: readonly Field[]): readonly Field[] {
   if (fields.length <= most) return fields;
@@ -116,18 +131,36 @@ function atMost(most: number, fields: readonly Field[]): readonly Field[] {
   return [...shown, { label: "Not shown", value: `${fields.length - shown.length} more` }];
 }
 
-function smallPrint(origin: Origin): readonly Mrkdwn[] {
+/** Where something comes from, in one line. */
+export function smallPrint({
+  sender,
+  when,
+  organization,
+  deliveries,
+  attempt,
+  more = "",
+}: Pick<Origin, "sender" | "organization" | "attempt"> & {
+  readonly when: Mrkdwn;
+  readonly deliveries: Mrkdwn;
+  readonly more?: Inline | undefined;
+}): Mrkdwn {
   const name = (text: string): string => [...text].slice(0, LONGEST_NAME).join("");
   return [
-    mrkdwn`${origin.sender === null ? "" : name(origin.sender)}`,
-    date(origin.occurredAt),
-    mrkdwn`${name(origin.organization)}`,
-    // The end of a UUIDv7 is random, its beginning is a date.
-    mrkdwn`delivery ${code(`…${origin.deliveryId.slice(-8)}`)}`,
+    mrkdwn`${sender === null ? "" : name(sender)}`,
+    when,
+    mrkdwn`${name(organization)}`,
+    deliveries,
     // Whoever sees a message twice can tell a repetition from a second event.
-    mrkdwn`${origin.attempt > 1 ? `attempt ${origin.attempt} (retry)` : ""}`,
-  ];
+    mrkdwn`${attempt > 1 ? `attempt ${attempt} (retry)` : ""}`,
+    mrkdwn`${more}`,
+  ]
+    .filter((part) => toPlain(part) !== "")
+    .reduce((line, part) => mrkdwn`${line} · ${part}`);
 }
+
+/** All lines as they are read aloud, in one text. */
+export const plainText = (lines: readonly Inline[]): string =>
+  escapePlain(lines.map(toPlain).join("\n"), LONGEST_TEXT);
 
 /** Each field gets its share of what is left; what short ones do not need goes to the others. */
 function share(fields: readonly ReadField[], characters: number): readonly string[] {

@@ -1,28 +1,9 @@
 import { validateBlocks } from "@posthorn/testing/slack";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { hostile, residue } from "../test/hostile.ts";
 import { layOut, type Message } from "./message.ts";
 import { bold, code, date, link, mrkdwn, toMrkdwn } from "./mrkdwn.ts";
-
-/** Anything that an event can hold, with a taste for what Slack would act upon. */
-const hostile: fc.Arbitrary<string> = fc
-  .array(
-    fc.oneof(
-      fc.constantFrom("<!channel>", "<@U1>", "<#C1|x>", "<https://evil.test|ok>", "&lt;", "&amp"),
-      fc.constantFrom("<", ">", "&", "|", "`", "*", "_", "~", "\n", "\u202e", "😀", "\ud800", "^"),
-      fc.string({ unit: "binary", maxLength: 20 }),
-      fc.string({ unit: "grapheme", maxLength: 20 }),
-    ),
-    { maxLength: 30 },
-  )
-  .map((parts) => parts.join(""));
-
-/** What is left of a text without the tokens and the entities that are ours. */
-const residue = (text: string): string =>
-  text
-    .replace(/<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[^<>]*>/g, "")
-    .replace(/<https?:\/\/[^<>|\s]+\|[^<>]*>/g, "")
-    .replace(/&(?:amp|lt|gt);/g, "");
 
 describe("any text, however cut", () => {
   const inline = fc.oneof(

@@ -1,7 +1,8 @@
 import {
   type Catalog,
-  type DeliverContext,
+  type DeliverItem,
   defineHandler,
+  type Event,
   failed,
   type Gate,
   type Handler,
@@ -15,8 +16,9 @@ import {
   type SlackConfiguration,
   type SlackConfigurationInput,
 } from "./configuration.ts";
+import { type DigestItem, layOutDigest } from "./digest.ts";
 import { type SlackManifestOptions, slackInstallUrl, slackManifest } from "./manifest.ts";
-import { layOut, type Message, type Origin } from "./message.ts";
+import { layOut, type Message, type MessageContent, type Origin } from "./message.ts";
 import { type Posting, post } from "./post.ts";
 import { messageFor, type Templates } from "./template.ts";
 import { createTokens } from "./token.ts";
@@ -84,23 +86,60 @@ export function slack<C extends Catalog = Catalog>(
 
     async deliver(context) {
       const { event, subscription, delivery } = context;
-      let message: Message;
-      try {
-        message = messageFor(event, subscription, templates);
-      } catch (error) {
-        return templateThrew(event.type, error);
-      }
+      const rendered = render(event, subscription, templates);
+      if ("type" in rendered) return rendered;
       const posting: Posting = {
         configuration: context.configuration,
         state: context.state,
         signal: context.signal,
         attempt: delivery.attempt,
-        content: (named) => layOut(message, originOf(context, named)),
+        content: (named) =>
+          layOut(rendered.message, originOf(context, context.configuration, named)),
         clientMsgId: experimental.clientMsgId === true ? delivery.id : undefined,
       };
       return post(posting, poster);
     },
+
+    batch: {
+      max: MOST_IN_A_DIGEST,
+      async deliver({ items, subscription, ...context }) {
+        const messages: Message[] = [];
+        for (const { event } of items) {
+          const rendered = render(event, subscription, templates);
+          if ("type" in rendered) return rendered;
+          messages.push(rendered.message);
+        }
+        const content = (named: boolean): MessageContent => {
+          const digest = items.map((item, index) => ({
+            type: item.event.type,
+            message: messages[index] as Message,
+            origin: originOf(item, context.configuration, named),
+          }));
+          return layOutDigest(digest as [DigestItem, ...DigestItem[]]);
+        };
+        return post({ ...context, attempt: 1, content }, poster);
+      },
+    },
   });
+}
+
+/** What waits for a channel's turn goes in one message of up to so many events. */
+const MOST_IN_A_DIGEST = 50;
+
+/** A fixed template heals what still waits, so its throw is not the event's fault for good. */
+function render(
+  event: Event,
+  subscription: { readonly name: string },
+  templates: Templates,
+): { readonly message: Message } | Outcome {
+  try {
+    return { message: messageFor(event, subscription, templates) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return failed(`The template for ${event.type} threw: ${why}`, {
+      remedy: "Correct the template and deploy it.",
+    });
+  }
 }
 
 const SECOND = 1_000;
@@ -156,20 +195,13 @@ function gates({ token, channel }: SlackConfiguration): readonly Gate[] {
 
 /** Where Slack refuses the username, the small print says it. */
 const originOf = (
-  { event, delivery, configuration }: DeliverContext<SlackConfiguration>,
+  { event, delivery }: DeliverItem,
+  { username }: SlackConfiguration,
   named: boolean,
 ): Origin => ({
   occurredAt: event.occurredAt,
   organization: event.organization,
   deliveryId: delivery.id,
   attempt: delivery.attempt,
-  sender: named ? null : configuration.username,
+  sender: named ? null : username,
 });
-
-/** A fixed template heals what still waits, so it is not the event's fault for good. */
-function templateThrew(eventType: string, error: unknown): Outcome {
-  const why = error instanceof Error ? error.message : String(error);
-  return failed(`The template for ${eventType} threw: ${why}`, {
-    remedy: "Correct the template and deploy it.",
-  });
-}
