@@ -5,6 +5,7 @@ import { changed, type Memory, mayName, pin, recall } from "./memory.ts";
 import type { MessageContent } from "./message.ts";
 import { type Answer, isLimited, outcomeOf, type Reply, refusesContent, told } from "./reply.ts";
 import type { Tokens } from "./token.ts";
+import type { InTurn } from "./turns.ts";
 import { CUSTOMIZE, namelessWarning, refusesUsername, showsUsername } from "./username.ts";
 
 /** A message on its way to one channel. */
@@ -24,6 +25,7 @@ export interface Posting {
 export interface Poster {
   readonly baseUrl: string;
   readonly tokens: Tokens;
+  readonly inTurn: InTurn;
   /** Epoch milliseconds. */
   now(): number;
 }
@@ -32,7 +34,13 @@ export interface Poster {
  * Posts a message once. What Slack certainly refused goes again at once, with less: without a name
  * that the app may not use, or as plain text where it does not take the blocks; each once at most.
  */
-export async function post(posting: Posting, { baseUrl, tokens, now }: Poster): Promise<Outcome> {
+export function post(posting: Posting, poster: Poster): Promise<Outcome> {
+  const { configuration, signal } = posting;
+  const key = `${configuration.token} ${configuration.channel.replace(/^#/, "")}`;
+  return poster.inTurn(key, signal, () => postNow(posting, poster));
+}
+
+async function postNow(posting: Posting, { baseUrl, tokens, now }: Poster): Promise<Outcome> {
   const { configuration, signal, attempt, clientMsgId } = posting;
   const { token, channel, username, icon_emoji, on_ambiguous: doubt } = configuration;
   const memory = recall(posting.state);

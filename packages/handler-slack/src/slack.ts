@@ -22,6 +22,7 @@ import { layOut, type Message, type MessageContent, type Origin } from "./messag
 import { type Posting, post } from "./post.ts";
 import { messageFor, type Templates } from "./template.ts";
 import { createTokens } from "./token.ts";
+import { createTurns } from "./turns.ts";
 import { verifyConfiguration } from "./verify.ts";
 
 export interface SlackOptions<C extends Catalog = Catalog> {
@@ -55,7 +56,7 @@ export function slack<C extends Catalog = Catalog>(
   const templates = (options.templates ?? {}) as Templates;
   const { now = Date.now, experimental = {} } = options;
   const tokens = createTokens(now);
-  const poster = { baseUrl, tokens, now };
+  const poster = { baseUrl, tokens, now, inTurn: createTurns() };
   const manifest = slackManifest(options.app ?? { name: "Webhooks" });
 
   return defineHandler({
