@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { slackErrorTable } from "./slack-errors.ts";
 
 /** What is wrong with a page, where, and what to do about it. */
 export interface Finding {
@@ -81,6 +82,27 @@ export function sync(
   return { text: text.join("\n"), findings };
 }
 
+const TABLE = /^<!-- table: (?<name>\S+) -->$/;
+
+/** The page with the tables that are made from code; others are left as they are. */
+export function withTables(
+  page: string,
+  tables: Readonly<Record<string, () => readonly string[]>>,
+): string {
+  const lines = page.split("\n");
+  const text: string[] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] ?? "";
+    text.push(line);
+    const table = tables[TABLE.exec(line)?.groups?.["name"] ?? ""];
+    if (table === undefined) continue;
+    text.push("", ...table());
+    while (lines[at + 1] === "" || lines[at + 1]?.startsWith("|")) at += 1;
+    if (at + 1 < lines.length) text.push("");
+  }
+  return text.join("\n");
+}
+
 /** Relative links that lead nowhere. */
 export function brokenLinks(page: string, exists: (path: string) => boolean): readonly Finding[] {
   let fenced = false;
@@ -110,7 +132,8 @@ function main(mode: string | undefined): void {
   const complaints = pages.flatMap((page) => {
     const path = join(root, page);
     const before = readFileSync(path, "utf8");
-    const { text, findings } = sync(before, read);
+    const { text: synced, findings } = sync(before, read);
+    const text = withTables(synced, { "slack-all-errors": slackErrorTable });
     const links = brokenLinks(text, (target) => existsSync(join(dirname(path), target)));
     const all = [...findings, ...links];
     if (text !== before && mode === "--write") writeFileSync(path, text);

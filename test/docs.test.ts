@@ -6,6 +6,7 @@ import { slackError } from "../packages/handler-slack/src/errors.ts";
 import { slack } from "../packages/handler-slack/src/slack.ts";
 import { Problem, type ProblemBody, problemResponse } from "../packages/rest/src/problems.ts";
 import { routeTable } from "../packages/rest/src/routes.ts";
+import { slackErrorTable } from "../scripts/slack-errors.ts";
 import { codesOf, literalsOf, marked, membersOf, toTable } from "./pages.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -26,6 +27,7 @@ const tables: Readonly<Record<string, readonly string[]>> = {
   "standard-retry": scheduleTable(standardRetry),
   "slack-retry": scheduleTable(slack().retry ?? standardRetry),
   "slack-errors": slackTable(),
+  "slack-all-errors": slackErrorTable(),
   "rest-routes": routesTable(),
   "rest-problems": await problemsTable(),
 };

@@ -5,7 +5,7 @@ import {
   type Storage,
   type System,
 } from "@posthorn/core";
-import { slack } from "@posthorn/handler-slack";
+import { type SlackManifestOptions, slack } from "@posthorn/handler-slack";
 import type { DetectedTransaction } from "@posthorn/storage-sql/transaction";
 import { type CloudTruthCatalog, catalog } from "./catalog.ts";
 import { templates } from "./templates.ts";
@@ -15,6 +15,12 @@ export type CloudTruthBus = EventBus<
   ReturnType<typeof slack>,
   DetectedTransaction
 >;
+
+/** The Slack app that customers make: GET /api/v1/webhooks/types/slack/ shows its manifest. */
+const app: SlackManifestOptions = {
+  name: "CloudTruth Webhook",
+  description: "Posts configuration change events to a channel.",
+};
 
 /** The example's bus. */
 export const createBus = (options: {
@@ -29,7 +35,7 @@ export const createBus = (options: {
   createEventBus({
     catalog,
     storage: options.storage,
-    handlers: [slack<CloudTruthCatalog>({ templates, baseUrl: options.slackUrl })],
+    handlers: [slack<CloudTruthCatalog>({ templates, app, baseUrl: options.slackUrl })],
     encryptionKeys: [{ id: "example", key: options.encryptionKey }],
     logger: options.logger,
     system: options.system,

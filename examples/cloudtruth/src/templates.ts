@@ -5,27 +5,33 @@ import type { CloudTruthCatalog } from "./catalog.ts";
 /** How each of the twelve event types reads in a Slack channel. */
 export const templates: Required<Templates<CloudTruthCatalog>> = {
   parameter_created: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:heavy_plus_sign: *Parameter created* ${code(data.parameter.name)} in project ${code(data.project.name)}`,
     fields: [field("Type", data.parameter_type), secret(data.parameter), by(actor)],
   }),
   parameter_updated: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:pencil2: *Parameter updated* ${code(data.parameter.name)} in project ${code(data.project.name)}`,
     fields: [changed(data.changes), by(actor)],
   }),
   parameter_deleted: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:wastebasket: *Parameter deleted* ${code(data.parameter.name)} from project ${code(data.project.name)}`,
     fields: [by(actor)],
   }),
 
   project_created: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:heavy_plus_sign: *Project created* ${code(data.project.name)}`,
     fields: [...dependsOn(data.depends_on), by(actor)],
   }),
   project_updated: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:pencil2: *Project updated* ${code(data.project.name)}`,
     fields: [changed(data.changes), by(actor)],
   }),
   project_deleted: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:wastebasket: *Project deleted* ${code(data.project.name)}`,
     fields: [...dependsOn(data.depends_on), by(actor)],
   }),
@@ -44,6 +50,7 @@ export const templates: Required<Templates<CloudTruthCatalog>> = {
   }),
 
   value_created: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:heavy_plus_sign: *Value set* for ${code(data.parameter.name)} in environment ${code(data.environment.name)} (project ${code(data.project.name)})`,
     fields: [
       field("Kind", data.kind),
@@ -53,10 +60,12 @@ export const templates: Required<Templates<CloudTruthCatalog>> = {
     ],
   }),
   value_updated: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:pencil2: *Value changed* for ${code(data.parameter.name)} in environment ${code(data.environment.name)} (project ${code(data.project.name)})`,
     fields: [changed(data.changes), secret(data.parameter), by(actor)],
   }),
   value_deleted: ({ data, actor }) => ({
+    group: data.project.name,
     lead: mrkdwn`:wastebasket: *Value removed* for ${code(data.parameter.name)} in environment ${code(data.environment.name)} (project ${code(data.project.name)})`,
     fields: [field("Now inherits from", orNone(data.inherits_from)), by(actor)],
   }),
