@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { brokenLinks, excerpt, sync } from "./docs.ts";
+import { brokenLinks, excerpt, sync, withTables } from "./docs.ts";
+import { slackErrorTable } from "./slack-errors.ts";
 
 const program = [
   'import { createEventBus } from "@posthorn/core";',
@@ -83,5 +84,46 @@ describe("brokenLinks", () => {
 
   it("reads no links in code", () => {
     expect(brokenLinks(page("```sh", "[a](gone.md)", "```"), exists)).toEqual([]);
+  });
+});
+
+describe("a table that is made from code", () => {
+  const tables = { one: () => ["| a |", "|---|", "| new |"] };
+
+  it("takes the place of what stands below its mark, and leaves the rest", () => {
+    const before = page(
+      "<!-- table: one -->",
+      "",
+      "| a |",
+      "|---|",
+      "| old |",
+      "",
+      "Text",
+      "| not it |",
+    );
+    const after = page(
+      "<!-- table: one -->",
+      "",
+      "| a |",
+      "|---|",
+      "| new |",
+      "",
+      "Text",
+      "| not it |",
+    );
+    expect(withTables(before, tables)).toBe(after);
+    expect(withTables(after, tables)).toBe(after);
+    expect(withTables(page("<!-- table: one -->", "Text"), tables)).toContain("| new |\n\nText");
+  });
+
+  it("is only the one that is asked for", () => {
+    const other = page("<!-- table: other -->", "", "| old |");
+    expect(withTables(other, tables)).toBe(other);
+  });
+
+  it("of Slack's errors has each once, with what to do", () => {
+    const rows = slackErrorTable().filter((row) => row.startsWith("| `"));
+    expect(new Set(rows.map((row) => row.split("`")[1])).size).toBe(rows.length);
+    expect(rows.length).toBeGreaterThan(70);
   });
 });

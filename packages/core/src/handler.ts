@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Event, Json } from "./event.ts";
 import type { Gate } from "./gate.ts";
 import type { Logger } from "./logger.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { Doubt, RetryPolicy } from "./retry.ts";
 
 /**
  * How one kind of destination is configured and reached.
@@ -183,7 +183,7 @@ export type Outcome =
       readonly type: "unknown";
       readonly reason: string;
       /** What the subscription's configuration says of such doubt. Default: the policy's `unknown`. */
-      readonly doubt?: "retry" | "abandon" | undefined;
+      readonly doubt?: Doubt | undefined;
       /** The gate that is to blame. Default: the first one. */
       readonly gate?: string | undefined;
     } & Note);

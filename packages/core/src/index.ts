@@ -141,6 +141,7 @@ export { type AutoDisable, type Failing, failedAgain, standardAutoDisable } from
 export {
   afterLapse,
   type Decision,
+  type Doubt,
   decide,
   FREE_THROTTLES,
   type RetryPolicy,

@@ -2,6 +2,7 @@ import type { Json } from "./event.ts";
 import type { Outcome } from "./handler.ts";
 import { writeJson } from "./json.ts";
 import { describe, redactJson, safeText } from "./redact.ts";
+import type { Doubt } from "./retry.ts";
 
 /** The most JSON that a handler may have remembered, in characters. */
 const LONGEST_JSON = 16_384;
@@ -68,7 +69,7 @@ function json(value: unknown, secrets: readonly string[]): Json | undefined {
   }
 }
 
-const doubt = (value: unknown): "retry" | "abandon" | undefined =>
+const doubt = (value: unknown): Doubt | undefined =>
   value === "retry" || value === "abandon" ? value : undefined;
 
 const milliseconds = (value: unknown): number | undefined =>

@@ -3,6 +3,9 @@ import type { Outcome } from "./handler.ts";
 import type { SubscriptionStatus } from "./subscription.ts";
 import { LONGEST_RETRY_AFTER_MS, pauseMs, SHORTEST_PAUSE_MS } from "./throttle.ts";
 
+/** What follows where nobody knows whether it has arrived. */
+export type Doubt = "retry" | "abandon";
+
 /** When to try again after a failure, and when to stop. */
 export interface RetryPolicy {
   /**
@@ -20,7 +23,7 @@ export interface RetryPolicy {
    * ends, and may never have arrived. Default `retry`. Where a customer has a word in it, the
    * handler reports it with the outcome (`unknown(…, { doubt })`), and it counts instead.
    */
-  readonly unknown?: "retry" | "abandon" | undefined;
+  readonly unknown?: Doubt | undefined;
 }
 
 const SECOND = 1_000;

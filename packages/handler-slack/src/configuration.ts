@@ -1,3 +1,4 @@
+import type { Doubt } from "@posthorn/core";
 import * as v from "valibot";
 
 /** What a customer configures. */
@@ -14,7 +15,7 @@ export interface SlackConfiguration {
    * What follows where nobody knows whether a message was posted: `retry` may post it twice,
    * `abandon` may lose it. Default: as the host has decided for all (`retry` unless it says so).
    */
-  readonly on_ambiguous?: "retry" | "abandon" | undefined;
+  readonly on_ambiguous?: Doubt | undefined;
 }
 
 export type SlackConfigurationInput = SlackConfiguration;

@@ -1,4 +1,5 @@
 import {
+  type Doubt,
   delivered,
   failed,
   gone,
@@ -71,7 +72,7 @@ export interface Reading {
   /** Which attempt of the delivery it answers, from 1. */
   readonly attempt: number;
   /** What the customer wants where nobody knows whether a message was posted. */
-  readonly doubt?: "retry" | "abandon" | undefined;
+  readonly doubt?: Doubt | undefined;
   /** Does another channel of the workspace have to wait too, just now? */
   readonly isWorkspaceBusy?: boolean;
   /** The id of the app, if it is known: its page is where scopes are added. */
