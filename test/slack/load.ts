@@ -15,7 +15,7 @@ export interface Load {
 }
 
 /** What a channel got. */
-export interface ChannelReport {
+interface ChannelReport {
   readonly name: string;
   readonly published: number;
   /** Events that its messages tell of; a digest tells of several. */

@@ -32,7 +32,7 @@ function parsed(text: string | undefined): unknown {
 }
 
 /** What is wrong with an app's manifest, and where. Pure; never throws. */
-export function manifestErrors(manifest: unknown): readonly JsonObject[] {
+function manifestErrors(manifest: unknown): readonly JsonObject[] {
   const errors: JsonObject[] = [];
   rule(manifest, "", (message, pointer) => errors.push({ message, pointer: pointer || "/" }));
   return errors;
