@@ -409,6 +409,25 @@ describe("the channel", () => {
   });
 });
 
+describe("messages that are sent at once", () => {
+  it("go one after the other in a channel, in the order in which they came, beside other channels", async () => {
+    const { fake, deliver } = await setUp();
+    fake.fault({ match: { channel: "general" }, action: { type: "delay", delayMs: 50 } });
+    await Promise.all([
+      deliver({ type: "first_thing" }),
+      deliver({ type: "second_thing", configuration: { channel: "general" } }),
+      deliver({ type: "other_thing", configuration: { channel: "random" } }),
+    ]);
+    expect(fake.traffic.maxInFlight("general")).toBe(1);
+    expect(fake.messages("general").map(({ text }) => text.split(" ")[0])).toEqual([
+      "First",
+      "Second",
+    ]);
+    const [other] = fake.messages("random");
+    expect(other?.postedAt).toBeLessThan(fake.messages("general")[0]?.postedAt ?? 0);
+  });
+});
+
 describe("doubt", () => {
   it.each(["retry", "abandon"] as const)("is settled as the customer says: %s", async (word) => {
     const { fake, deliver } = await setUp();
