@@ -72,8 +72,6 @@ const POLICY = "Ask the Slack workspace's administrators to allow it.";
 /**
  * Every error that chat.postMessage documents (https://docs.slack.dev/reference/methods/chat.postMessage),
  * the former ones still seen, and those of incoming webhooks, which say the same things.
- *
- * @internal
  */
 export const slackErrors: Readonly<Record<string, SlackError>> = {
   not_authed: auth("Set the token to the Bot User OAuth Token (xoxb-…) of the Slack app."),

@@ -18,8 +18,6 @@ export const testMessage = (subscription: { readonly name: string }): Message =>
 
 /**
  * `parameter_created`, `parameter.created` and `parameterCreated` are all "Parameter created".
- *
- * @internal
  */
 export function inWords(name: string): string {
   const words = name
