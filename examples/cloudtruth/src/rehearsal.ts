@@ -40,16 +40,20 @@ interface Answer {
 
 export const baseUrl = "http://localhost:4000";
 
-/** @param databaseUrl a database to rehearse on; otherwise a SQLite file that is removed at the end. */
-export async function rehearse(databaseUrl?: string): Promise<Rehearsal> {
+/**
+ * @param databaseUrl a database to rehearse on; otherwise a SQLite file that is removed at the end.
+ * @param startAt when it is at first (epoch milliseconds): for everybody, the database too.
+ */
+export async function rehearse(databaseUrl?: string, startAt?: number): Promise<Rehearsal> {
   const folder = await mkdtemp(join(tmpdir(), "cloudtruth-"));
   const address = databaseAddress(databaseUrl ?? `file:${folder}/rehearsal.db`);
-  const { db, storage, close } = await openDatabase(address);
+  const { db, close, ...database } = await openDatabase(address);
   const { slack, workspaces } = await createWorkspaces();
   const logged: unknown[] = [];
   const log = (fields: object, message: string): void => void logged.push({ message, ...fields });
   const logger = { debug: log, info: log, warn: log, error: log };
-  const system = virtualSystem();
+  const system = virtualSystem({ startAt });
+  const storage = { ...database.storage, clock: async () => system.now() };
   const encryptionKey = Buffer.alloc(32, "a key for tests").toString("base64");
   const bus = createBus({ storage, slackUrl: slack.url, encryptionKey, logger, system });
   const organizations = workspaces.map(({ organization }) => organization);

@@ -12,8 +12,8 @@ describe.each([
   it.skipIf(server === null)("the tour sees all twelve messages arrive, twice", async () => {
     const database = await freshDatabase(server ?? "");
     try {
-      for (const run of ["first", "second"]) {
-        const example = await rehearse(database.url);
+      for (const day of [1, 2]) {
+        const example = await rehearse(database.url, Date.UTC(2026, 0, day));
         const said: string[] = [];
         const right = await playTour({
           baseUrl,
@@ -24,7 +24,7 @@ describe.each([
           say: (line) => said.push(line),
         });
         await example.stop();
-        expect(right, `${run}: ${said.join("\n")}`).toBe(true);
+        expect(right, `On day ${day}: ${said.join("\n")}`).toBe(true);
       }
     } finally {
       await database.drop();
