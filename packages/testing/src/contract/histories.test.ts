@@ -132,7 +132,7 @@ describe("random histories", () => {
       async () => {
         const open = (): Memory => broken(memoryStorage());
         await assert.rejects(
-          storageHistories.run({ open }, { seed: 1, runs: 300 }),
+          storageHistories.run({ open }, { seed: 1, runs: 1_000 }),
           /^Error: A history goes wrong .*To replay/s,
         );
       },
