@@ -20,6 +20,7 @@ export function met(
     if (entry.type === "pruned" && entry.events.length > 0) found.add("events forgotten");
     if (entry.type === "released") found.add("deliveries given back");
     if (entry.type === "struck") found.add(STRIKES[entry.what]);
+    if (entry.type === "sent" && entry.call !== entry.send) found.add("calls for several");
     if (entry.type === "lost" && entry.when === "after") found.add("ambiguous commits");
     if (entry.type === "claimed" && entry.lapsed.some(({ disabled }) => disabled)) {
       found.add("switched off for a lapse");

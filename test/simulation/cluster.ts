@@ -98,12 +98,14 @@ const termsOf = ({ settings, rates, strikes }: Plan): Terms => {
     timeouts,
     clockErrorMs: rates["slow storage"] > 0 ? 4_500 : sleeps ? 1_300 : 300,
     perOrganization: perOrganization === concurrency ? null : perOrganization,
+    abandons: retry.unknown === "abandon",
   };
 };
 
 /** Plays a plan: chaos, then peace, until nothing is owed. */
 export async function play(plan: Plan): Promise<Outcome> {
   const { seed, settings, chaosMs } = plan;
+  const { together, ...options } = settings;
   const diceFor = (name: string) => chance(seedOf(seed, name));
   const world = createWorld(diceFor("world"));
   const weather = createWeatherman(plan, STARTS_AT);
@@ -162,11 +164,12 @@ export async function play(plan: Plan): Promise<Outcome> {
     const name = `${"abcd"[process]}.${member.lives}`;
     const life = begin(world, { name, process, clocks, chance: diceFor(name) });
     const bus = createEventBus({
-      ...settings,
+      ...options,
       catalog,
       storage: database.connect(life),
       transport: wires.connect(life),
       handlers: createHandlers(life, equipment.types, {
+        together,
         world,
         chance: diceFor(`${name} handlers`),
         receiver,

@@ -1,5 +1,5 @@
 import {
-  type DeliverContext,
+  type BatchContext,
   defineHandler,
   delivered,
   failed,
@@ -15,7 +15,7 @@ import { optional, strictObject, string } from "valibot";
 import type { Chance } from "../crash/chance.ts";
 import type { Life } from "./life.ts";
 import { type Entry, labelOf } from "./log.ts";
-import type { HandlerType } from "./plan.ts";
+import type { HandlerType, Plan } from "./plan.ts";
 import type { Answer, Receiver } from "./receiver.ts";
 import type { World } from "./world.ts";
 
@@ -53,6 +53,7 @@ export function createHandlers(
   life: Life,
   types: readonly HandlerType[],
   options: {
+    readonly together: Plan["settings"]["together"];
     readonly world: World;
     readonly chance: Chance;
     readonly receiver: Receiver;
@@ -61,54 +62,63 @@ export function createHandlers(
     readonly onSent: (life: Life, label: string) => void;
   },
 ): readonly Handler[] {
-  const { world, chance, receiver, write, onSent } = options;
+  const { together, world, chance, receiver, write, onSent } = options;
 
-  async function deliver(type: HandlerType, context: DeliverContext<Configured>): Promise<Outcome> {
-    const { event, delivery, subscription, signal } = context;
-    const label = labelOf(event.id, event.payload);
-    const sentAt = world.now;
-    const { url, tag, secret = null } = context.configuration;
-    const { send, answer } = receiver.send(life, {
-      destination: Number(url.slice(1)),
+  async function deliver(type: HandlerType, context: BatchContext<Configured>): Promise<Outcome> {
+    const { subscription, signal } = context;
+    const items = context.items.map(({ event, delivery }) => ({
       deliveryId: delivery.id,
       eventId: event.id,
-      label,
-      organization: event.organization,
+      label: labelOf(event.id, event.payload),
+    }));
+    const sentAt = world.now;
+    const { url, tag, secret = null } = context.configuration;
+    const { sends, answer } = receiver.send(life, {
+      destination: Number(url.slice(1)),
+      items,
+      organization: subscription.organization,
       subscriptionId: subscription.id,
       handlerType: type,
       tag,
       secret,
     });
-    onSent(life, label);
+    for (const { label } of items) onSent(life, label);
     const isStubborn = chance.next() < 0.1;
     const aborted = new Promise<null>((resolve) => {
       if (!isStubborn) signal.addEventListener("abort", () => resolve(null), { once: true });
     });
     const first = await Promise.race([answer, aborted]);
     const outcome = first === null ? unknown("It was told to end.") : outcomeOf(type, first);
-    write({
-      type: "landed",
-      at: world.now,
-      send,
-      outcome: outcome.type,
-      askedMs: outcome.type === "throttled" ? outcome.retryAfterMs : 0,
-      gate: outcome.type === "throttled" ? (outcome.gate ?? null) : null,
-      interrupted: signal.aborted && life.stopping && world.now < sentAt + timeouts[type],
-    });
-    if (outcome.type === "failed" && chance.next() < 0.2) throw new Error(outcome.reason);
+    for (const send of sends) {
+      write({
+        type: "landed",
+        at: world.now,
+        send,
+        outcome: outcome.type,
+        askedMs: outcome.type === "throttled" ? outcome.retryAfterMs : 0,
+        gate: outcome.type === "throttled" ? (outcome.gate ?? null) : null,
+        interrupted: signal.aborted && life.stopping && world.now < sentAt + timeouts[type],
+      });
+    }
+    // As code does that hands on its signal, and code with a mistake in it.
+    const isThrown = first === null || outcome.type === "failed";
+    if (isThrown && chance.next() < 0.2) throw new Error("It was thrown.");
     return outcome;
   }
 
-  return types.map((type) =>
-    defineHandler({
+  return types.map((type) => {
+    const max = together[type];
+    return defineHandler({
       type,
       configuration,
       secrets: ["secret"],
       timeoutMs: timeouts[type],
       gates: gates[type],
-      deliver: (context) => deliver(type, context),
-    }),
-  );
+      deliver: ({ event, delivery, ...context }) =>
+        deliver(type, { ...context, items: [{ event, delivery }] }),
+      ...(max !== null && { batch: { max, deliver: (context) => deliver(type, context) } }),
+    });
+  });
 }
 
 function outcomeOf(type: HandlerType, answer: Answer): Outcome {

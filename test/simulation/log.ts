@@ -128,6 +128,8 @@ export interface Flown {
   readonly throttles: number;
   readonly lapses: number;
   readonly gates: readonly { readonly id: string; readonly name: string; readonly epoch: number }[];
+  /** The call that it goes in with others; null if it goes alone. */
+  readonly call: string | null;
 }
 
 export interface Routed extends Asked {
@@ -151,6 +153,10 @@ export interface Claimed extends Asked {
   readonly type: "claimed";
   readonly alone: boolean;
   readonly perLane: number;
+  /** How many deliveries a call may take, by handler type. */
+  readonly perCall: ReadonlyMap<string, number>;
+  /** When the gates that were asked have room again, by their own reckoning, before this claim: epoch microseconds. */
+  readonly tats: ReadonlyMap<string, number>;
   /** What the process has in flight already, by subscription. */
   readonly inFlight: ReadonlyMap<string, number>;
   readonly lapsed: readonly {
@@ -250,6 +256,8 @@ export interface Sent {
   readonly type: "sent";
   readonly at: number;
   readonly send: number;
+  /** The first of those that went with it, in one request; itself if it went alone. */
+  readonly call: number;
   readonly process: string;
   readonly deliveryId: string;
   readonly eventId: string;

@@ -1,5 +1,6 @@
 import type { AutoDisable, DeliveryOrder, RetryPolicy } from "@posthorn/core";
 import { type Chance, chance } from "../crash/chance.ts";
+import { seedOf } from "./weatherman.ts";
 
 /** What can go wrong. Each is in about half of all plans, at a rate of the plan's own. */
 export const faults = [
@@ -75,6 +76,8 @@ interface Settings {
   readonly concurrency: number;
   readonly perOrganization: number;
   readonly retry: RetryPolicy;
+  /** How many deliveries a call may take; null where each goes alone. */
+  readonly together: Readonly<Record<HandlerType, number | null>>;
   readonly retentionMs: number;
   readonly autoDisable: AutoDisable;
 }
@@ -187,6 +190,7 @@ const DESTINATIONS = 4;
 export function drawPlan(seed: number): Plan {
   const dice = chance(Math.imul(seed, 2_654_435_761) ^ 0x9e3779b9);
   const { between, pick, next } = dice;
+  const habits = chance(seedOf(seed, "habits"));
   const chaosMs = between(60, 120) * SECOND;
   const on = new Set(faults.filter(() => next() < 0.5));
   const processCount = between(2, 4);
@@ -216,6 +220,12 @@ export function drawPlan(seed: number): Plan {
       ]).map((seconds) => seconds * SECOND),
       jitter: pick([0, 0.2, 1]),
       maxAgeMs,
+      unknown: habits.next() < 0.2 ? "abandon" : "retry",
+    },
+    together: {
+      post: habits.pick([null, 2, 5, 20]),
+      chat: habits.pick([null, 2, 5, 20]),
+      plain: habits.pick([null, null, 3]),
     },
     retentionMs: maxAgeMs + pick([0, 0, 10, 600]) * SECOND,
     autoDisable: { attempts: pick([3, 6, 100]), ms: pick([0, 10, 30]) * SECOND },

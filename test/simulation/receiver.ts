@@ -9,14 +9,24 @@ export type Answer =
   | { readonly type: "status"; readonly status: number; readonly retryAfterMs: number }
   | { readonly type: "broken" };
 
-interface Request extends Omit<Sent, "type" | "at" | "send" | "process"> {
+type Item = Pick<Sent, "deliveryId" | "eventId" | "label">;
+
+interface Request extends Omit<Sent, "type" | "at" | "send" | "call" | "process" | keyof Item> {
   readonly destination: number;
+  /** What is in it, at least one. */
+  readonly items: readonly Item[];
+}
+
+interface Sending {
+  /** Of each item. */
+  readonly sends: readonly number[];
+  readonly answer: Promise<Answer>;
 }
 
 /** The outside world. What it takes it has, whatever becomes of the sender. */
 export interface Receiver {
   /** Sends a request; answers what comes back, which may be nothing, ever. */
-  send(life: Life, request: Request): { readonly send: number; readonly answer: Promise<Answer> };
+  send(life: Life, request: Request): Sending;
 }
 
 export function createReceiver(options: {
@@ -29,10 +39,15 @@ export function createReceiver(options: {
   const { between, next } = chance;
   let sends = 0;
 
-  const take = (send: number): void => write({ type: "taken", at: world.now, send });
+  const take = (taken: readonly number[]): void => {
+    for (const send of taken) write({ type: "taken", at: world.now, send });
+  };
 
   /** What a destination does with a request: when it answers, and what. */
-  function treat(send: number, destination: number): { afterMs: number; answer: Answer } | null {
+  function treat(
+    sent: readonly number[],
+    destination: number,
+  ): { afterMs: number; answer: Answer } | null {
     const spell = weather.spell(destination, world.now);
     const latency = between(5, 60);
     const status = (code: number, afterMs = latency, retryAfterMs = 0) => ({
@@ -41,19 +56,19 @@ export function createReceiver(options: {
     });
     switch (spell?.fault) {
       case undefined:
-        take(send);
+        take(sent);
         return status(200);
       case "slow":
-        take(send);
+        take(sent);
         return status(200, spell.ms);
       case "late":
-        take(send);
+        take(sent);
         return status(200, 20_000);
       case "hang":
-        if (next() < 0.5) take(send);
+        if (next() < 0.5) take(sent);
         return null;
       case "dying":
-        if (next() < 0.7) take(send);
+        if (next() < 0.7) take(sent);
         return { afterMs: latency, answer: { type: "broken" } };
       case "throttle":
         return status(429, latency, spell.ms);
@@ -67,19 +82,24 @@ export function createReceiver(options: {
   }
 
   return {
-    send: (life, { destination, ...request }) => {
-      if (!life.alive) return { send: 0, answer: new Promise(() => {}) };
-      sends += 1;
-      const send = sends;
-      write({ type: "sent", at: world.now, send, process: life.name, ...request });
+    send: (life, { destination, items, ...request }) => {
+      if (!life.alive) return { sends: [], answer: new Promise(() => {}) };
+      const call = sends + 1;
+      const sent = items.map((_, index) => call + index);
+      sends += items.length;
+      items.forEach((item, index) => {
+        const send = call + index;
+        const { name: process } = life;
+        write({ type: "sent", at: world.now, send, call, process, ...request, ...item });
+      });
       const answer = new Promise<Answer>((resolve) => {
         world.at(between(1, 20), () => {
-          const treated = treat(send, destination);
+          const treated = treat(sent, destination);
           if (treated === null) return;
           world.at(treated.afterMs, () => resolve(treated.answer), life);
         });
       });
-      return { send, answer };
+      return { sends: sent, answer };
     },
   };
 }

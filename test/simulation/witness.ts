@@ -210,8 +210,12 @@ export function createWitness(
     claim: async (request, rules) => {
       const disabled = new Set<string>();
       const told: NewEvent[] = [];
+      const tats = new Map<string, number>();
       const watched: ClaimRules = {
-        admit: rules.admit,
+        admit: (gates, now, wanted) => {
+          for (const { id, tat } of gates) if (!tats.has(id)) tats.set(id, tat);
+          return rules.admit(gates, now, wanted);
+        },
         lapse: (delivery, now, state) => {
           const ruling = rules.lapse(delivery, now, state);
           if (ruling.disabledReason !== undefined) disabled.add(delivery.id);
@@ -220,7 +224,8 @@ export function createWitness(
         },
       };
       const result = await storage.claim(request, watched);
-      const { now, token, slots, handlerTypes, keyIds, alone, perLane, inFlight } = request;
+      const { now, token, slots, handlerTypes, keyIds, alone, perLane, inFlight, perCall } =
+        request;
       write({
         type: "claimed",
         at: clock(),
@@ -233,6 +238,8 @@ export function createWitness(
         keyIds,
         alone,
         perLane,
+        perCall: new Map(perCall),
+        tats,
         inFlight: new Map(inFlight?.byLane),
         claims: result.claims.map(flown),
         lapsed: result.lapsed.map(({ id, status, lapses }) => ({
@@ -386,7 +393,8 @@ export function createWitness(
 }
 
 const flown = (claim: Claim): Flown => {
-  const { deliveryId, subscriptionId, leaseUntil, startBy, gates, delivery, subscription } = claim;
+  const { deliveryId, subscriptionId, leaseUntil, startBy, gates, delivery, subscription, call } =
+    claim;
   const { attempts, throttles, lapses } = delivery;
   return {
     deliveryId,
@@ -399,6 +407,7 @@ const flown = (claim: Claim): Flown => {
     throttles,
     lapses,
     gates,
+    call,
   };
 };
 

@@ -1,4 +1,5 @@
 import type { Entry } from "../log.ts";
+import { callRules } from "./calls.ts";
 import { flightRules } from "./flights.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { limitRules } from "./limits.ts";
@@ -10,6 +11,7 @@ import { subscriptionRules } from "./subscriptions.ts";
 export const rules: readonly Rule[] = [
   ...lossRules,
   ...flightRules,
+  ...callRules,
   ...limitRules,
   ...outcomeRules,
   ...subscriptionRules,

@@ -1,5 +1,5 @@
 import type { Claimed, Flown } from "../log.ts";
-import type { KnownDelivery, KnownSubscription, Ledger } from "./ledger.ts";
+import { callsOf, type KnownDelivery, type KnownSubscription, type Ledger } from "./ledger.ts";
 import {
   firstOf,
   GRACE_MS,
@@ -133,15 +133,15 @@ export const flightRules: readonly Rule[] = [
     },
   },
   {
-    name: "a flight without an outcome counts as a lapse, and the fifth ends the delivery",
+    name: "a flight without an outcome counts as a lapse, and the fifth ends the delivery, or the first where doubt does",
     laws: "I3, 5",
-    see: (entry, { deliveries }) => {
+    see: (entry, { deliveries }, { abandons }) => {
       if (entry.type !== "claimed") return null;
       return firstOf(entry.lapsed, ({ id, lapses, status, disabled }) => {
         const known = deliveries.get(id);
         if (known === undefined) return null;
         if (lapses !== known.lapses + 1) return `a lapse of ${id} was not counted`;
-        const isLast = lapses >= MAX_LAPSES;
+        const isLast = lapses >= MAX_LAPSES || abandons;
         const isOver = status === "dead" || (status === "pending" && disabled);
         return isLast === isOver ? null : `${id} is ${status} after ${lapses} lapses`;
       });
@@ -192,11 +192,12 @@ export const flightRules: readonly Rule[] = [
     see: (entry) => {
       if (entry.type !== "claimed" && entry.type !== "routed") return null;
       const { claims, slots, process } = entry;
-      if (claims.length > slots) return `${process} had ${slots} slots and took ${claims.length}`;
+      const calls = callsOf(claims).map(([first]) => first);
+      if (calls.length > slots) return `${process} had ${slots} slots and took ${calls.length}`;
       if (entry.type === "routed") return null;
       const { perLane, inFlight } = entry;
       return firstOf(
-        counts(claims.map(({ subscriptionId }) => subscriptionId)),
+        counts(calls.map(({ subscriptionId }) => subscriptionId)),
         ([subscription, taken]) =>
           taken + (inFlight.get(subscription) ?? 0) > perLane
             ? `${process} took ${taken} of ${subscription}, more than ${perLane} in all`

@@ -60,6 +60,10 @@ interface KnownFlight extends Flown {
   readonly at: number;
   /** Claimed with nothing beside it. */
   readonly alone: boolean;
+  /** How many went in its call. */
+  readonly together: number;
+  /** It tells gates and subscription of its call: the first of it does. */
+  readonly tells: boolean;
   over: "settled" | "released" | "lapsed" | "ended" | null;
 }
 
@@ -98,8 +102,20 @@ interface KnownGate {
   epoch: number;
   /** Failures in a row since its epoch began. */
   failures: number;
-  /** When something was sent through it. */
+  /** When it has room again if each call has passed it once, at the most: epoch microseconds. */
+  tat: number;
+  /** When a request was sent through it. */
   readonly sentAt: number[];
+}
+
+/** Microseconds between two that may pass. */
+const spacingOf = (limit: KnownGate["limit"]): number =>
+  limit === null ? 0 : Math.ceil((limit.perMs * 1_000) / limit.limit);
+
+/** What was taken, call by call. */
+export function callsOf(claims: readonly Flown[]): readonly (readonly [Flown, ...Flown[]])[] {
+  const calls = Map.groupBy(claims, (flown) => flown.call ?? flown);
+  return [...calls.values()].map(([first, ...others]) => [first as Flown, ...others]);
 }
 
 /** What is true, as the log tells it. Nothing of Posthorn's own reckoning is in it. */
@@ -144,6 +160,7 @@ export function createLedger(): Ledger {
       width: Number.POSITIVE_INFINITY,
       epoch: 0,
       failures: 0,
+      tat: 0,
       sentAt: [],
     };
     gates.set(id, known);
@@ -194,12 +211,28 @@ export function createLedger(): Ledger {
 
   function fly(entry: Claimed | Routed): void {
     latestNow = Math.max(latestNow, entry.now);
-    for (const flown of entry.claims) {
+    const calls = callsOf(entry.claims);
+    for (const { gates: passed } of calls.map(([first]) => first)) {
+      for (const { id } of passed) {
+        const gate = gateOf(id);
+        gate.tat = Math.max(gate.tat, entry.now * 1_000) + spacingOf(gate.limit);
+      }
+    }
+    for (const [flown, call] of calls.flatMap((call) => call.map((one) => [one, call] as const))) {
       const delivery = deliveries.get(flown.deliveryId);
       if (delivery === undefined) continue;
       const { token, process, at } = entry;
       const alone = entry.type === "claimed" && entry.alone;
-      const flight: KnownFlight = { ...flown, token, process, at, alone, over: null };
+      const flight: KnownFlight = {
+        ...flown,
+        token,
+        process,
+        at,
+        alone,
+        together: call.length,
+        tells: flown === call[0],
+        over: null,
+      };
       delivery.flight = flight;
       delivery.dueAt = null;
       delivery.flights.push(flight);
@@ -272,7 +305,7 @@ export function createLedger(): Ledger {
       !subscription.deleted &&
       flight?.version === subscription.version
     ) {
-      if (!isInterrupted && !report.plain) {
+      if (!isInterrupted && !report.plain && flight.tells) {
         if (outcome === "delivered" || outcome === "gone") subscription.failures = 0;
         else if (isFailure && subscription.enabled) {
           if (subscription.failures === 0) subscription.failingSince = at;
@@ -285,7 +318,8 @@ export function createLedger(): Ledger {
       }
     }
 
-    const blamed = flight?.gates[0]?.id;
+    if (flight?.tells !== true) return;
+    const blamed = flight.gates[0]?.id;
     for (const seen of change.gates) {
       const gate = gateOf(seen.id);
       const isNew = seen.after.epoch !== gate.epoch;
@@ -295,13 +329,13 @@ export function createLedger(): Ledger {
       if (seen.after.openUntil === null) gate.width = Number.POSITIVE_INFINITY;
       else if (isNew) gate.width = 1;
       else if (outcome === "delivered") gate.width *= 2;
-      const isOwn = flight?.gates.some(({ id, epoch }) => id === seen.id && epoch === gate.epoch);
+      const isOwn = flight.gates.some(({ id, epoch }) => id === seen.id && epoch === gate.epoch);
       if (outcome === "delivered") gate.failures = 0;
-      else if (isFailure && isOwn === true && seen.id === blamed) gate.failures += 1;
+      else if (isFailure && isOwn && seen.id === blamed) gate.failures += 1;
     }
-    if (outcome === "delivered") for (const { id } of flight?.gates ?? []) gateOf(id).failures = 0;
+    if (outcome === "delivered") for (const { id } of flight.gates) gateOf(id).failures = 0;
     const landed = send?.landed;
-    const asked = flight?.gates.find(({ name }) => name === landed?.gate);
+    const asked = flight.gates.find(({ name }) => name === landed?.gate);
     if (
       outcome === "throttled" &&
       landed &&
@@ -436,6 +470,7 @@ export function createLedger(): Ledger {
           const send = { ...entry, flight: flight ?? null, takenAt: null, landed: null };
           sends.set(entry.send, send);
           delivery?.sends.push(send);
+          if (entry.call !== entry.send) return;
           for (const { id } of flight?.gates ?? []) gateOf(id).sentAt.push(entry.at);
           return;
         }

@@ -1,4 +1,5 @@
 import type { Flown } from "../log.ts";
+import { callsOf } from "./ledger.ts";
 import { firstOf, type Rule, START_WITHIN_MS } from "./rule.ts";
 
 const FAILURES_THAT_OPEN = 10;
@@ -10,7 +11,7 @@ export const limitRules: readonly Rule[] = [
     name: "a limit holds in every window, at the receiver, over all processes",
     laws: "I6, 7, 8",
     see: (entry, { deliveries, gates }, { clockErrorMs }) => {
-      if (entry.type !== "sent") return null;
+      if (entry.type !== "sent" || entry.call !== entry.send) return null;
       const delivery = deliveries.get(entry.deliveryId);
       const flight = delivery?.flights.findLast(({ process }) => process === entry.process);
       return firstOf(flight?.gates ?? [], ({ id, name }) => {
@@ -61,9 +62,10 @@ export const limitRules: readonly Rule[] = [
           const { width = Number.POSITIVE_INFINITY } = gates.get(id) ?? {};
           if (width === Number.POSITIVE_INFINITY) return null;
           const out = [...inFlight].filter(
-            (flight) => through(id, flight) && entry.now < flight.at + PROBE_LEASE_MS,
+            (flight) =>
+              flight.tells && through(id, flight) && entry.now < flight.at + PROBE_LEASE_MS,
           );
-          const fresh = entry.claims.filter((claim) => through(id, claim));
+          const fresh = callsOf(entry.claims).filter(([first]) => through(id, first));
           return out.length + fresh.length > width
             ? `${out.length + fresh.length} are out through ${name}, whose breaker lets out ${width}`
             : null;

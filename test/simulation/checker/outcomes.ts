@@ -23,6 +23,9 @@ export function explained(
   return isLost ? "the storage failed" : null;
 }
 
+const isDoubtful = (landed: KnownSend["landed"]): boolean =>
+  landed === null || landed.outcome === "unknown";
+
 export const outcomeRules: readonly Rule[] = [
   {
     name: "what is called delivered has arrived",
@@ -65,6 +68,20 @@ export const outcomeRules: readonly Rule[] = [
     },
   },
   {
+    name: "what may have arrived is not sent again where doubt ends a delivery",
+    laws: "I11, 5",
+    see: (entry, { deliveries }, { abandons }) => {
+      if (entry.type !== "sent" || !abandons) return null;
+      const { sends = [], subscription } = deliveries.get(entry.deliveryId) ?? {};
+      const keepsDead =
+        subscription?.order === "stop_at_dead" || subscription?.orderIsOld === false;
+      if (keepsDead && subscription.switchedOn > 0) return null;
+      return sends.some(({ takenAt, landed }) => takenAt !== null || isDoubtful(landed))
+        ? `${entry.label} was sent again, and may have arrived`
+        : null;
+    },
+  },
+  {
     name: "a delivery is sent no more often than it may be",
     laws: "I3, 5",
     see: (entry, { deliveries }, { maxAttempts }) => {
@@ -103,10 +120,10 @@ export const outcomeRules: readonly Rule[] = [
     },
   },
   {
-    name: "a delivery dies only of a refusal, its last attempt, its age, or its fifth lapse",
+    name: "a delivery dies only of a refusal, its last attempt, its age, its fifth lapse, or doubt",
     laws: "I1, 5, 18",
     see: (entry, { deliveries }, terms) => {
-      const { maxAttempts, maxAgeMs, longestDelayMs, clockErrorMs } = terms;
+      const { maxAttempts, maxAgeMs, longestDelayMs, clockErrorMs, abandons } = terms;
       if (entry.type === "found") {
         return firstOf(entry.deliveries, ({ id, status }) => {
           const delivery = deliveries.get(id);
@@ -129,6 +146,7 @@ export const outcomeRules: readonly Rule[] = [
           return delivery.subscription?.deleted ? null : `${deliveryId} was canceled by nobody`;
         }
         if (change.status !== "dead" || outcome === "rejected" || outcome === "gone") return null;
+        if (abandons && outcome === "unknown") return null;
         const attempts = delivery.attempts + (change.counted ? 1 : 0);
         const waitMs = outcome === "throttled" ? 900_000 : longestDelayMs;
         const isOld = entry.at + waitMs - delivery.createdAt > maxAgeMs;

@@ -25,6 +25,8 @@ export interface Terms {
   readonly clockErrorMs: number;
   /** May one organization have everything that a process does? */
   readonly perOrganization: number | null;
+  /** Does doubt end a delivery? */
+  readonly abandons: boolean;
 }
 
 /** At so many flights without an outcome, a delivery is dead. */
