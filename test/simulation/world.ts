@@ -107,8 +107,11 @@ export function createWorld(chance: Chance): World {
   };
 }
 
-/** Everything that follows at once has happened: promises have no time of their own. */
-const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+/**
+ * Everything that follows at once has happened: promises have no time of their own. Ticks come after
+ * all of them, and nothing here waits for the loop, which costs more than what happens between.
+ */
+const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 const isBefore = (a: Happening, b: Happening): boolean =>
   a.at !== b.at
