@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { root } from "./break.ts";
+import caught from "./caught.json" with { type: "json" };
 import type { Figures } from "./cluster.ts";
 import { play } from "./cluster.ts";
 import corpus from "./corpus.json" with { type: "json" };
@@ -119,21 +120,26 @@ async function explain(seed: number): Promise<void> {
 async function tryVariants(): Promise<void> {
   const from = values.base === undefined ? 1 : base;
   const seeds = Array.from({ length: VARIANT_SEEDS }, (_, index) => from + index);
+  const caughtBy: Readonly<Record<string, number>> = caught;
+  const seedsOf = (name: string): readonly number[] => {
+    const last = caughtBy[name] ?? from;
+    return [last, ...seeds.filter((seed) => seed !== last)].slice(0, VARIANT_SEEDS);
+  };
   const table: { [variant: string]: object } = {};
   const began = performance.now();
-  await playVariants(names, seeds, (name, played) => {
-    const { broken } = played.at(-1) ?? {};
+  await playVariants(names, seedsOf, (name, played) => {
+    const { broken, seed } = played.at(-1) ?? {};
     if (broken) passed += 1;
     else failed += 1;
     const rule = broken?.rule ?? "NOT CAUGHT";
     const law = variants.find((variant) => variant.name === name)?.law;
-    table[name] = { law, "caught at seed": broken ? played.length : null, by: rule };
+    table[name] = { law, seed: broken ? seed : null, tried: played.length, by: rule };
   });
   const inOrder = Object.fromEntries(names.map((name) => [name, table[name]]));
   console.table(inOrder);
-  const caught = Object.values(table).filter((row) => !Object.values(row).includes(null)).length;
+  const found = Object.values(table).filter((row) => !Object.values(row).includes(null)).length;
   const seconds = ((performance.now() - began) / 1_000).toFixed(1);
-  console.log(`variants: ${caught} of ${names.length} caught, ${seconds} s`);
+  console.log(`variants: ${found} of ${names.length} caught, ${seconds} s`);
 }
 
 function sumOf(all: readonly Figures[]): Figures {

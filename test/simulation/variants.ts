@@ -99,7 +99,9 @@ export const variants: readonly Variant[] = [
     replace: `if (change.subscription && !lane.deleted) {
             const { disabledReason, ...rest } = change.subscription;
             learn(state, lane, rest);
-            if (disabledReason !== undefined) setImmediate(() => setImmediate(() => setImmediate(() => learn(state, lane, { disabledReason }))));
+            const due = state as unknown as { late?: () => void };
+            due.late?.();
+            due.late = () => disabledReason !== undefined && learn(state, lane, { disabledReason });
           }`,
   },
   {
@@ -409,5 +411,118 @@ export const variants: readonly Variant[] = [
     file: `${core}/dispatcher.ts`,
     find: "await storage.release(call, dueAt);",
     replace: "",
+  },
+  {
+    name: "every delivery of a call passes the gate",
+    law: "7",
+    file: `${memory}/claim.ts`,
+    find: "return together.map((each) => fly(state, each, terms, { startBy, call }));",
+    replace: `for (const _ of together.slice(1)) keepGates(state, rules.admit(gatesOf(state, lane), terms.now, 1).gates);
+      return together.map((each) => fly(state, each, terms, { startBy, call }));`,
+  },
+  {
+    name: "a call takes no slot",
+    law: "6",
+    file: `${memory}/claim.ts`,
+    find: "room.take(placeOf(grant.lane), count);",
+    replace: "if (grant.max === 1) room.take(placeOf(grant.lane), count); else free += count;",
+  },
+  {
+    name: "what was tried goes together again",
+    law: "5",
+    file: `${core}/batch.ts`,
+    find: "delivery.attempts === 0 && !isSuspect(delivery);",
+    replace: "!isSuspect(delivery);",
+  },
+  {
+    name: "suspects go together",
+    law: "5",
+    file: `${memory}/claim.ts`,
+    find: "if (!isSuspect(owed.delivery)) found.push(owed);",
+    replace: "found.push(owed);",
+  },
+  {
+    name: "more in a call than it may take",
+    law: "6",
+    file: `${core}/batch.ts`,
+    find: "const size = Math.min(max, Math.ceil((joint.length - taken) / left));",
+    replace: "const size = Math.ceil((joint.length - taken) / left);",
+  },
+  {
+    name: "calls taken apart by lane, not by call",
+    law: "4",
+    file: `${core}/batch.ts`,
+    find: "(claim) => claim.call ?? claim)",
+    replace: "(claim) => (claim.call === null ? claim : claim.subscriptionId))",
+  },
+  {
+    name: "a refused call ends its deliveries",
+    law: "5",
+    file: `${core}/retry.ts`,
+    find: "if (together > 1) return again(now, refusedTogether(outcome.reason, together));",
+    replace: "",
+  },
+  {
+    name: "a call's failure counts once for each delivery",
+    law: "20",
+    file: `${core}/settle.ts`,
+    find: "const told = tells ? decision : null;",
+    replace: "const told = decision;",
+  },
+  {
+    name: "a call that fails counts for a gate once for each delivery",
+    law: "20",
+    file: `${core}/settle.ts`,
+    find: "gates: tells ? state.gates : [],",
+    replace: "gates: state.gates,",
+  },
+  {
+    name: "only the first of a call is recorded",
+    law: "4",
+    file: `${core}/settle.ts`,
+    find: "const items = call.map((claim) => itemOf(claim, landing, call));",
+    replace: "const items = call.slice(0, 1).map((claim) => itemOf(claim, landing, call));",
+  },
+  {
+    name: "forgotten that it went with others",
+    law: "4",
+    file: `${core}/settle.ts`,
+    find: "together: call.length,",
+    replace: "together: 1,",
+  },
+  {
+    name: "only the first of a call is given back",
+    law: "6",
+    file: `${core}/dispatcher.ts`,
+    find: "await storage.release(call, dueAt);",
+    replace: "await storage.release(call.slice(0, 1), dueAt);",
+  },
+  {
+    name: "doubt is tried again",
+    law: "5",
+    file: `${core}/retry.ts`,
+    find: 'if (policy.unknown === "abandon") {',
+    replace: "if (policy.unknown === undefined) {",
+  },
+  {
+    name: "a lapse is tried again where doubt ends",
+    law: "5",
+    file: `${core}/retry.ts`,
+    find: 'if (policy.unknown !== "abandon") return lapse(delivery, now);',
+    replace: "if (policy.delaysMs.length > 0) return lapse(delivery, now);",
+  },
+  {
+    name: "a throw after the deadline is a failure",
+    law: "5",
+    file: `${core}/deliver.ts`,
+    find: "return answer.isAborted ? unknown(reason) : failed(reason);",
+    replace: "return failed(reason);",
+  },
+  {
+    name: "a stop leaves no doubt",
+    law: "5",
+    file: `${core}/settle.ts`,
+    find: 'type === "unknown" ? policy :',
+    replace: 'type === "delivered" ? policy :',
   },
 ];

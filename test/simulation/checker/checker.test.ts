@@ -1,3 +1,4 @@
+import type { Attempt } from "@posthorn/core";
 import { describe, expect, it } from "vitest";
 import type { Claimed, Entry, Flown, Routed, Sent, SettledFlight, Subscribed } from "../log.ts";
 import { createChecker, rules } from "./checker.ts";
@@ -12,6 +13,7 @@ const terms: Terms = {
   timeouts: { post: 4_000 },
   clockErrorMs: 300,
   perOrganization: null,
+  abandons: false,
 };
 
 // What a log is made of, as it is when all is well. Cases change one thing.
@@ -60,6 +62,7 @@ const flown = (deliveryId: string, change: Partial<Flown> = {}): Flown => ({
   throttles: 0,
   lapses: 0,
   gates: [],
+  call: null,
   ...change,
 });
 
@@ -88,6 +91,8 @@ const claimed = (at: number, claims: readonly Flown[], change: Partial<Claimed> 
   type: "claimed",
   alone: false,
   perLane: 3,
+  perCall: new Map([["post", 2]]),
+  tats: new Map(),
   inFlight: new Map(),
   claims: claims.map((claim) => ({ ...claim, leaseUntil: claim.leaseUntil + at })),
   lapsed: [],
@@ -102,6 +107,7 @@ const sent = (at: number, deliveryId = "d1", change: Partial<Sent> = {}): Sent =
     type: "sent",
     at,
     send: sends,
+    call: sends,
     process: "a.1",
     deliveryId,
     eventId: deliveryId.replace("d", "e"),
@@ -183,6 +189,49 @@ const lapse = (status: "pending" | "dead", lapses: number) => ({
   lapsed: [{ id: "d1", status, lapses, disabled: false }],
 });
 
+const two: readonly Entry[] = [subscribed(), stored(1), stored(2), routed(), routed({}, 2)];
+const passes: Partial<Flown> = { gates: [{ id: "g", name: "host", epoch: 0 }] };
+const together = (first: Partial<Flown> = {}, second: Partial<Flown> = {}): readonly Flown[] => [
+  flown("d1", { ...first, call: "d1" }),
+  flown("d2", { ...second, call: "d1" }),
+];
+const attempt: Attempt = {
+  deliveryId: "d1",
+  token: "t1000",
+  startedAt: 1_005,
+  durationMs: 15,
+  outcome: "delivered",
+  counted: true,
+  late: false,
+  reason: null,
+  remedy: null,
+  details: null,
+  together: 1,
+};
+const recalled = (attemptLog: readonly Attempt[]): Entry => ({
+  type: "recalled",
+  at: 2_000,
+  delivery: {
+    id: "d1",
+    organization: "acme",
+    eventId: "e1",
+    eventType: "order_paid",
+    subscriptionId: "s1",
+    handlerType: "post",
+    status: "delivered",
+    inFlight: false,
+    dueAt: null,
+    attempts: 1,
+    throttles: 0,
+    lapses: 0,
+    reason: null,
+    redeliveryOf: null,
+    createdAt: 500,
+    completedAt: 1_020,
+    attemptLog,
+  },
+});
+
 /** A log for each rule that breaks it, and nothing before it. */
 const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
   "an acknowledged event is stored": () => [{ type: "acknowledged", at: 100, label: "event 1" }],
@@ -227,10 +276,8 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
     claimed(2_000, [flown("d1", { attempts: 0, failures: 1 })]),
   ],
   "a flight whose lease is over ends, and no other does": () => [...flying, claimed(13_000, [])],
-  "a flight without an outcome counts as a lapse, and the fifth ends the delivery": () => [
-    ...flying,
-    claimed(13_000, [], lapse("pending", 0)),
-  ],
+  "a flight without an outcome counts as a lapse, and the fifth ends the delivery, or the first where doubt does":
+    () => [...flying, claimed(13_000, [], lapse("pending", 0))],
   "a lapse is somebody's fault": () => [...flying, claimed(13_000, [], lapse("pending", 1))],
   "what has lapsed twice flies alone": () => [
     ...away(),
@@ -335,31 +382,49 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
     settled("t1000", "failed", moved(seen(5_000, 1), seen(9_000, 2))),
   ],
   "what is called delivered has arrived": () => [...flying, settled("t1000")],
-  "what is remembered fits what has arrived": () => [
-    ...delivered(),
-    {
-      type: "recalled",
-      at: 2_000,
-      delivery: {
-        id: "d1",
-        organization: "acme",
-        eventId: "e1",
-        eventType: "order_paid",
-        subscriptionId: "s1",
-        handlerType: "post",
-        status: "delivered",
-        inFlight: false,
-        dueAt: null,
-        attempts: 1,
-        throttles: 0,
-        lapses: 0,
-        reason: null,
-        redeliveryOf: null,
-        createdAt: 500,
-        completedAt: 1_020,
-        attemptLog: [],
-      },
-    },
+  "what is remembered fits what has arrived": () => [...delivered(), recalled([])],
+  "what may have arrived is not sent again where doubt ends a delivery": () => [
+    ...away(),
+    landed("unknown"),
+    settled("t1000", "unknown"),
+    claimed(2_000, [flown("d1", { attempts: 1, failures: 1 })]),
+    sent(2_005),
+  ],
+  "only what was never tried goes together, and no more than fits in a call": () => [
+    ...two,
+    claimed(1_000, [flown("d1")]),
+    { ...sent(1_005) },
+    landed("failed"),
+    settled("t1000", "failed"),
+    claimed(3_000, together({ attempts: 1, failures: 1 }, { failures: 1 })),
+  ],
+  "what is sent together was taken together": () => [
+    ...two,
+    claimed(1_000, [flown("d1"), flown("d2")]),
+    sent(1_005),
+    sent(1_005, "d2", { call: sends - 1 }),
+  ],
+  "a call passes a limit once, however many deliveries it has": () => [
+    subscribed({ gates: [gate] }),
+    ...two.slice(1),
+    claimed(1_000, together(passes, passes), { tats: new Map([["g", 0]]) }),
+    claimed(1_100, [], { tats: new Map([["g", 3_000_000]]) }),
+  ],
+  "a call that is refused ends none of its deliveries": () => [
+    ...two,
+    claimed(1_000, together()),
+    sent(1_005),
+    landed("rejected"),
+    settled("t1000", "rejected", { status: "dead", dueAt: null }),
+  ],
+  "each delivery of a call remembers how many went in it": () => [
+    ...two,
+    claimed(1_000, together()),
+    sent(1_005),
+    taken(),
+    landed(),
+    settled("t1000"),
+    recalled([attempt]),
   ],
   "a duplicate is somebody's fault": () => [
     ...arrived(),
@@ -397,7 +462,7 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
     landed("throttled"),
     settled("t1000", "throttled", { counted: true, throttles: 1 }),
   ],
-  "a delivery dies only of a refusal, its last attempt, its age, or its fifth lapse": () => [
+  "a delivery dies only of a refusal, its last attempt, its age, its fifth lapse, or doubt": () => [
     ...away(),
     landed("failed"),
     settled("t1000", "failed", { status: "dead", dueAt: null }),
@@ -435,8 +500,8 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
   ],
 };
 
-const check = (log: readonly Entry[]) => {
-  const checker = createChecker(terms);
+const check = (log: readonly Entry[], abandons = false) => {
+  const checker = createChecker({ ...terms, abandons });
   for (const entry of log) checker.see(entry);
   return checker;
 };
@@ -454,7 +519,7 @@ describe("the checker", () => {
   });
 
   it.each(Object.entries(breaches))("finds out that it is not so: %s", (name, log) => {
-    const checker = check(log());
+    const checker = check(log(), name.startsWith("what may have arrived"));
     checker.end();
     expect(checker.broken).toMatchObject({ rule: name });
   });
