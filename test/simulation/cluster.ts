@@ -81,6 +81,7 @@ const PEACE_MS = 3 * 60 * 60 * 1_000;
 /** Nor may more happen: something would be turning round and round. */
 const MOST_HAPPENINGS = 400_000;
 const REPAIR_EVERY_MS = 5_000;
+const LONGEST_NAP_MS = 5_000;
 const keys: Readonly<Record<KeyId, { readonly id: string; readonly key: Uint8Array }>> = {
   old: { id: "old", key: Uint8Array.from({ length: 32 }, (_, index) => index) },
   new: { id: "new", key: Uint8Array.from({ length: 32 }, (_, index) => 100 - index) },
@@ -92,6 +93,7 @@ const termsOf = ({ settings, rates, strikes }: Plan): Terms => {
   const sleeps = strikes.some(({ fault }) => fault === "machine sleep");
   return {
     maxAttempts: retry.delaysMs.length + 1,
+    delaysMs: retry.delaysMs.map((delayMs) => delayMs * (1 - retry.jitter)),
     longestDelayMs: Math.max(30_000, Math.max(...retry.delaysMs) * (1 + retry.jitter)),
     maxAgeMs: retry.maxAgeMs,
     autoDisable,
@@ -174,7 +176,7 @@ export async function play(plan: Plan): Promise<Outcome> {
         chance: diceFor(`${name} handlers`),
         receiver,
         write,
-        onSent: strikePoison,
+        onSent: sent,
       }),
       encryptionKeys: equipment.keys.map((id) => keys[id]),
       system: life.system,
@@ -212,6 +214,19 @@ export async function play(plan: Plan): Promise<Outcome> {
     write({ type: "struck", at: world.now, what: "pause", process: life.name, until });
   }
 
+  /** The whole machine stands still: what the process takes for the time stands still with it. */
+  function sleep(life: Life, ms: number): void {
+    if (isPeace || !life.alive) return;
+    pause(life, ms);
+    (members[life.process] as Member).clocks.sleptMs += ms;
+  }
+
+  function sent(life: Life, label: string): void {
+    strikePoison(life, label);
+    if (life.sleepsMs > 0) sleep(life, life.sleepsMs);
+    life.sleepsMs = 0;
+  }
+
   function stop({ life, bus }: Running, deadlineMs: number, equipment: Partial<Equipment>): void {
     const member = members[life.process] as Member;
     const askedAt = world.now;
@@ -240,8 +255,9 @@ export async function play(plan: Plan): Promise<Outcome> {
         pause(life, ms);
         return;
       case "machine sleep":
-        pause(life, ms);
-        clocks.sleptMs += ms;
+        // For a short time, while a handler waits for an answer.
+        if (ms > LONGEST_NAP_MS) sleep(life, ms);
+        else life.sleepsMs = ms;
         return;
       case "stop":
         stop(running, ms, {});

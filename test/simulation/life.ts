@@ -9,6 +9,8 @@ export interface Life extends Mortal {
   readonly process: number;
   alive: boolean;
   pausedUntil: number;
+  /** Its machine will sleep for so long as soon as a handler has sent something. */
+  sleepsMs: number;
   /** It was asked to stop. */
   stopping: boolean;
   readonly system: System;
@@ -31,6 +33,7 @@ export function begin(world: World, { name, process, clocks, chance }: Begun): L
     process,
     alive: true,
     pausedUntil: 0,
+    sleepsMs: 0,
     stopping: false,
     system: {
       now: wall,

@@ -315,6 +315,13 @@ export const variants: readonly Variant[] = [
     replace: 'if (state === "stopped") return null;',
   },
   {
+    name: "settled by an old clock",
+    law: "21",
+    file: `${core}/settle.ts`,
+    find: "await clock.refresh().catch(() => {});",
+    replace: "",
+  },
+  {
     name: "no fifth lapse",
     law: "5",
     file: `${core}/delivery.ts`,
@@ -435,7 +442,7 @@ export const variants: readonly Variant[] = [
     replace: "!isSuspect(delivery);",
   },
   {
-    name: "suspects go together",
+    name: "a suspect taken like any other",
     law: "5",
     file: `${memory}/claim.ts`,
     find: "if (!isSuspect(owed.delivery)) found.push(owed);",

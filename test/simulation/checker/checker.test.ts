@@ -7,6 +7,7 @@ import { secretOf } from "./subscriptions.ts";
 
 const terms: Terms = {
   maxAttempts: 3,
+  delaysMs: [900, 5_000],
   longestDelayMs: 30_000,
   maxAgeMs: 60_000,
   autoDisable: { attempts: 2, ms: 0 },
@@ -389,6 +390,11 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
     settled("t1000", "unknown"),
     claimed(2_000, [flown("d1", { attempts: 1, failures: 1 })]),
     sent(2_005),
+  ],
+  "what has failed is not due before its delay is over": () => [
+    ...away(),
+    landed("failed"),
+    settled("t1000", "failed", { dueAt: 1_100 }),
   ],
   "only what was never tried goes together, and no more than fits in a call": () => [
     ...two,

@@ -130,6 +130,7 @@ export const lossRules: readonly Rule[] = [
         for (const { event, subscription, redeliveryOf: of } of deliveries.values()) {
           if (
             event?.id === fresh.eventId &&
+            !event.forgotten &&
             subscription?.id === fresh.subscriptionId &&
             of === null
           )

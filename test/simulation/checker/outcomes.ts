@@ -23,6 +23,9 @@ export function explained(
   return isLost ? "the storage failed" : null;
 }
 
+/** What may have arrived is not sent again before then. */
+const DOUBT_MS = 30_000;
+
 const isDoubtful = (landed: KnownSend["landed"]): boolean =>
   landed === null || landed.outcome === "unknown";
 
@@ -79,6 +82,31 @@ export const outcomeRules: readonly Rule[] = [
       return sends.some(({ takenAt, landed }) => takenAt !== null || isDoubtful(landed))
         ? `${entry.label} was sent again, and may have arrived`
         : null;
+    },
+  },
+  {
+    name: "what has failed is not due before its delay is over",
+    laws: "5, 21",
+    see: (entry, { deliveries, losses }, { delaysMs, clockErrorMs }) => {
+      if (entry.type !== "settled") return null;
+      return firstOf(entry.flights, ({ deliveryId, outcome, change }) => {
+        const { flight, attempts = 0, lapses, sends = [] } = deliveries.get(deliveryId) ?? {};
+        const landed = sends.findLast((send) => send.flight === flight)?.landed;
+        if (!flight || change === null || change.dueAt === null || landed?.outcome !== outcome)
+          return null;
+        const isFailure = outcome === "failed" || outcome === "unknown";
+        if (!isFailure || change.disabled || change.lapses !== lapses) return null;
+        const leastMs = Math.max(delaysMs[attempts] ?? 0, outcome === "unknown" ? DOUBT_MS : 0);
+        const waits = change.dueAt - landed.at + clockErrorMs;
+        // Who is not told the time goes by what was the time.
+        const isTimeless = losses.some(
+          ({ process, method, at }) =>
+            process === entry.process && method === "clock" && at >= flight.at,
+        );
+        return waits < leastMs && !isTimeless
+          ? `${deliveryId} is due ${waits} ms after it has failed ${attempts + 1} times`
+          : null;
+      });
     },
   },
   {

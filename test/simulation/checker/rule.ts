@@ -17,6 +17,8 @@ export interface Rule {
 export interface Terms {
   /** Attempts of one delivery that count: one more than there are delays. */
   readonly maxAttempts: number;
+  /** How long after which attempt the next one comes, at least. */
+  readonly delaysMs: readonly number[];
   readonly longestDelayMs: number;
   readonly maxAgeMs: number;
   readonly autoDisable: { readonly attempts: number; readonly ms: number };
