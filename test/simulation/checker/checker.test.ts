@@ -387,9 +387,9 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
   "what may have arrived is not sent again where doubt ends a delivery": () => [
     ...away(),
     landed("unknown"),
-    settled("t1000", "unknown"),
-    claimed(2_000, [flown("d1", { attempts: 1, failures: 1 })]),
-    sent(2_005),
+    settled("t1000", "unknown", { dueAt: 40_000 }),
+    claimed(40_000, [flown("d1", { attempts: 1, failures: 1 })]),
+    sent(40_005),
   ],
   "what has failed is not due before its delay is over": () => [
     ...away(),

@@ -1,6 +1,6 @@
 import { contradictions } from "../../crash/contradictions.ts";
 import { wasStruck } from "./flights.ts";
-import type { KnownSend, Ledger } from "./ledger.ts";
+import type { KnownDelivery, KnownSend, Ledger } from "./ledger.ts";
 import { FREE_THROTTLES, firstOf, GRACE_MS, MAX_LAPSES, type Rule, type Terms } from "./rule.ts";
 
 /** A bus waits for so long, after its handlers have ended, for what they did to be recorded. */
@@ -25,6 +25,10 @@ export function explained(
 
 /** What may have arrived is not sent again before then. */
 const DOUBT_MS = 30_000;
+
+/** What would be dead may wait in its place, until its owner switches on again. */
+const keepsDead = (subscription: KnownDelivery["subscription"]): boolean =>
+  subscription?.order === "stop_at_dead" || subscription?.orderIsOld === false;
 
 const isDoubtful = (landed: KnownSend["landed"]): boolean =>
   landed === null || landed.outcome === "unknown";
@@ -76,9 +80,7 @@ export const outcomeRules: readonly Rule[] = [
     see: (entry, { deliveries }, { abandons }) => {
       if (entry.type !== "sent" || !abandons) return null;
       const { sends = [], subscription } = deliveries.get(entry.deliveryId) ?? {};
-      const keepsDead =
-        subscription?.order === "stop_at_dead" || subscription?.orderIsOld === false;
-      if (keepsDead && subscription.switchedOn > 0) return null;
+      if (keepsDead(subscription) && (subscription?.switchedOn ?? 0) > 0) return null;
       return sends.some(({ takenAt, landed }) => takenAt !== null || isDoubtful(landed))
         ? `${entry.label} was sent again, and may have arrived`
         : null;
@@ -90,12 +92,13 @@ export const outcomeRules: readonly Rule[] = [
     see: (entry, { deliveries, losses }, { delaysMs, clockErrorMs }) => {
       if (entry.type !== "settled") return null;
       return firstOf(entry.flights, ({ deliveryId, outcome, change }) => {
-        const { flight, attempts = 0, lapses, sends = [] } = deliveries.get(deliveryId) ?? {};
+        const delivery = deliveries.get(deliveryId);
+        const { flight, subscription, attempts = 0, lapses, sends = [] } = delivery ?? {};
         const landed = sends.findLast((send) => send.flight === flight)?.landed;
         if (!flight || change === null || change.dueAt === null || landed?.outcome !== outcome)
           return null;
         const isFailure = outcome === "failed" || outcome === "unknown";
-        if (!isFailure || change.disabled || change.lapses !== lapses) return null;
+        if (!isFailure || change.lapses !== lapses || keepsDead(subscription)) return null;
         const leastMs = Math.max(delaysMs[attempts] ?? 0, outcome === "unknown" ? DOUBT_MS : 0);
         const waits = change.dueAt - landed.at + clockErrorMs;
         // Who is not told the time goes by what was the time.
