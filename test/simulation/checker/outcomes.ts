@@ -1,5 +1,5 @@
 import { contradictions } from "../../crash/contradictions.ts";
-import { wasStruck } from "./flights.ts";
+import { isTimeless, wasStruck } from "./flights.ts";
 import type { KnownDelivery, KnownSend, Ledger } from "./ledger.ts";
 import { FREE_THROTTLES, firstOf, GRACE_MS, MAX_LAPSES, type Rule, type Terms } from "./rule.ts";
 
@@ -101,12 +101,7 @@ export const outcomeRules: readonly Rule[] = [
         if (!isFailure || change.lapses !== lapses || keepsDead(subscription)) return null;
         const leastMs = Math.max(delaysMs[attempts] ?? 0, outcome === "unknown" ? DOUBT_MS : 0);
         const waits = change.dueAt - landed.at + clockErrorMs;
-        // Who is not told the time goes by what was the time.
-        const isTimeless = losses.some(
-          ({ process, method, at }) =>
-            process === entry.process && method === "clock" && at >= flight.at,
-        );
-        return waits < leastMs && !isTimeless
+        return waits < leastMs && !isTimeless(losses, flight)
           ? `${deliveryId} is due ${waits} ms after it has failed ${attempts + 1} times`
           : null;
       });
