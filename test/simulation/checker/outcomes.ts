@@ -80,8 +80,12 @@ export const outcomeRules: readonly Rule[] = [
     see: (entry, { deliveries }, { abandons }) => {
       if (entry.type !== "sent" || !abandons) return null;
       const { sends = [], subscription } = deliveries.get(entry.deliveryId) ?? {};
-      if (keepsDead(subscription) && (subscription?.switchedOn ?? 0) > 0) return null;
-      return sends.some(({ takenAt, landed }) => takenAt !== null || isDoubtful(landed))
+      // Where a dead delivery keeps its place, a change of its owner's lets it be tried again.
+      const mayGoAgain = ({ flight }: KnownSend): boolean =>
+        keepsDead(subscription) && flight?.version !== subscription?.version;
+      return sends.some(
+        (send) => (send.takenAt !== null || isDoubtful(send.landed)) && !mayGoAgain(send),
+      )
         ? `${entry.label} was sent again, and may have arrived`
         : null;
     },
