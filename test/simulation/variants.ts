@@ -255,8 +255,8 @@ export const variants: readonly Variant[] = [
     name: "what is gone is not switched off",
     law: "18",
     file: `${core}/retry.ts`,
-    find: 'return decision({ status: "dead", reason: outcome.reason, attempts }, { disable: detail });',
-    replace: 'return decision({ status: "dead", reason: outcome.reason, attempts });',
+    find: "{ disable: detail, pause }",
+    replace: "{ pause }",
   },
   {
     name: "switched off, but its lane is open",
@@ -508,7 +508,7 @@ export const variants: readonly Variant[] = [
     name: "doubt is tried again",
     law: "5",
     file: `${core}/retry.ts`,
-    find: 'if (policy.unknown === "abandon") {',
+    find: 'if ((outcome.doubt ?? policy.unknown) === "abandon") {',
     replace: "if (policy.unknown === undefined) {",
   },
   {
