@@ -239,7 +239,7 @@ describe("a subscription", () => {
         type: "slack",
         configuration: { channel: "#general", token: "xoxb" },
       }),
-    ).resolves.toEqualTypeOf<Subscription>();
+    ).resolves.toEqualTypeOf<SubscriptionWithSecret>();
     void bus.subscriptions.create({ ...more, type: "http", configuration: { url: "https://a" } });
     void bus.subscriptions.create({
       ...more,

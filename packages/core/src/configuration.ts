@@ -10,24 +10,45 @@ import { validate } from "./validate.ts";
 /** A configuration as its customer gave it, secrets included. */
 export type PlainConfiguration = { readonly [key: string]: Json };
 
-/** Takes a configuration apart: what is stored as it is, and what is sealed. */
+/** A generated secret that was rotated out, and stays live for a while. */
+export interface PreviousSecret {
+  readonly secret: string;
+  /** Epoch milliseconds. */
+  readonly liveUntil: number;
+}
+
+/**
+ * Takes a configuration apart: what is stored as it is, and what is sealed. Previous secrets are
+ * sealed under the key of the generated one and the instant until which they live.
+ */
 export function sealConfiguration(
   handler: Handler,
   configuration: PlainConfiguration,
   place: { readonly organization: string; readonly subscriptionId: string },
   keyring: Keyring,
+  previous: readonly PreviousSecret[] = [],
 ): Pick<SubscriptionRecord, "configuration" | "secrets"> {
   const sealed = (entry: [string, Json]): entry is [string, string] => isSecret(handler, entry[0]);
   const entries = Object.entries(configuration);
+  const rotatedOut = previous.map(({ secret, liveUntil }): [string, string] => [
+    `${handler.generates?.key}${UNTIL}${liveUntil}`,
+    secret,
+  ]);
   return {
     configuration: Object.fromEntries(entries.filter((entry) => !sealed(entry))),
     secrets: Object.fromEntries(
-      entries
-        .filter(sealed)
-        .map(([field, secret]) => [field, keyring.seal(secret, { ...place, field })]),
+      [...entries.filter(sealed), ...rotatedOut].map(([field, secret]) => [
+        field,
+        keyring.seal(secret, { ...place, field }),
+      ]),
     ),
   };
 }
+
+/** Stands in no key of a configuration that is a secret: bus options refuse it. */
+const UNTIL = ":";
+
+const isPrevious = (field: string): boolean => field.includes(UNTIL);
 
 /**
  * Puts a stored configuration together again.
@@ -38,11 +59,34 @@ export function openConfiguration(
   { id, organization, configuration, secrets }: SubscriptionRecord,
   keyring: Keyring,
 ): PlainConfiguration {
-  const opened = Object.entries(secrets).map(([field, sealed]) => [
-    field,
-    keyring.open(sealed, { organization, subscriptionId: id, field }),
-  ]);
+  const opened = Object.entries(secrets)
+    .filter(([field]) => !isPrevious(field))
+    .map(([field, sealed]) => [
+      field,
+      keyring.open(sealed, { organization, subscriptionId: id, field }),
+    ]);
   return { ...configuration, ...Object.fromEntries(opened) };
+}
+
+/**
+ * The previous secrets that are live at `now`, the newest first.
+ *
+ * @throws PosthornError `missing_encryption_key`, `unreadable_secret`
+ */
+export function openPrevious(
+  { id, organization, secrets }: SubscriptionRecord,
+  keyring: Keyring,
+  now: number,
+): readonly PreviousSecret[] {
+  return Object.entries(secrets)
+    .filter(([field]) => isPrevious(field))
+    .map(([field, sealed]) => ({ field, sealed, liveUntil: Number(field.split(UNTIL)[1]) }))
+    .filter(({ liveUntil }) => liveUntil > now)
+    .toSorted((a, b) => b.liveUntil - a.liveUntil)
+    .map(({ field, sealed, liveUntil }) => ({
+      secret: keyring.open(sealed, { organization, subscriptionId: id, field }),
+      liveUntil,
+    }));
 }
 
 /** A stored configuration as the outside may see it. */
@@ -50,7 +94,8 @@ export function maskConfiguration({
   configuration,
   secrets,
 }: Pick<SubscriptionRecord, "configuration" | "secrets">): PlainConfiguration {
-  const masked = Object.fromEntries(Object.keys(secrets).map((key) => [key, MASK]));
+  const keys = Object.keys(secrets).filter((field) => !isPrevious(field));
+  const masked = Object.fromEntries(keys.map((key) => [key, MASK]));
   return { ...configuration, ...masked };
 }
 

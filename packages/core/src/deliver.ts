@@ -1,7 +1,9 @@
 import type { Clock } from "./clock.ts";
 import {
   openConfiguration,
+  openPrevious,
   type PlainConfiguration,
+  type PreviousSecret,
   parseConfiguration,
   secretTexts,
 } from "./configuration.ts";
@@ -57,7 +59,7 @@ export function createDeliver(options: {
   timeoutOf(handler: Handler): number;
 }): Deliver {
   const { handlers, clock, system, logger, timeoutOf } = options;
-  const open = configurations(options.keyring);
+  const open = configurations(options.keyring, clock);
   const setDeadline = createDeadlines(system);
   const tellAtStop = new WeakMap<AbortSignal, Set<() => void>>();
 
@@ -85,7 +87,10 @@ export function createDeliver(options: {
     const opened = await open(handler, claim.subscription).catch((error: unknown) => ({ error }));
     if (!("error" in opened)) {
       const { configuration, secrets } = opened;
-      const answer = await ask(handler, call, { configuration, timeoutMs, stopping });
+      const live = opened.previous.filter(({ liveUntil }) => liveUntil > now);
+      const previousSecrets = live.map(({ secret }) => secret);
+      const terms = { configuration, previousSecrets, timeoutMs, stopping };
+      const answer = await ask(handler, call, terms);
       const outcome = outcomeOf(answer, secrets, timeoutMs);
       return attempted(outcome, answer.interrupted && outcome.type !== "delivered");
     }
@@ -103,13 +108,14 @@ export function createDeliver(options: {
   async function ask(
     handler: Handler,
     call: Call,
-    { configuration, timeoutMs, stopping }: Terms,
+    { configuration, previousSecrets, timeoutMs, stopping }: Terms,
   ): Promise<Answer> {
     const { id, organization, name, state } = call[0].subscription;
     const abort = new AbortController();
     const context = {
       configuration,
       subscription: { id, organization, name },
+      previousSecrets,
       state,
       signal: abort.signal,
       timeoutMs,
@@ -181,6 +187,7 @@ const itemOf = ({ deliveryId, delivery, event }: Claim): DeliverItem => ({
 
 interface Terms {
   readonly configuration: unknown;
+  readonly previousSecrets: readonly string[];
   readonly timeoutMs: number;
   readonly stopping: AbortSignal;
 }
@@ -213,6 +220,8 @@ function outcomeOf(answer: Answer, secrets: readonly string[], timeoutMs: number
 interface Opened {
   readonly version: number;
   readonly configuration: unknown;
+  readonly previous: readonly PreviousSecret[];
+  /** All that must not be told. */
   readonly secrets: readonly string[];
 }
 
@@ -229,6 +238,7 @@ async function parse(handler: Handler, plain: PlainConfiguration): Promise<unkno
 /** Opens configurations, and keeps the most recent ones open. */
 function configurations(
   keyring: Keyring,
+  clock: Clock,
 ): (handler: Handler, subscription: SubscriptionRecord) => Promise<Opened> {
   const kept = new Map<string, Opened>();
   return async (handler, subscription) => {
@@ -236,8 +246,11 @@ function configurations(
     if (found?.version === subscription.version) return found;
     const plain = openConfiguration(subscription, keyring);
     const configuration = await parse(handler, plain);
-    const secrets = secretTexts(handler, plain, configuration);
-    const opened: Opened = { version: subscription.version, configuration, secrets };
+    const previous = openPrevious(subscription, keyring, clock.now());
+    const texts = secretTexts(handler, plain, configuration);
+    const secrets = [...texts, ...previous.map(({ secret }) => secret)];
+    const { version } = subscription;
+    const opened: Opened = { version, configuration, previous, secrets };
     kept.delete(subscription.id);
     kept.set(subscription.id, opened);
     if (kept.size > OPENED_CONFIGURATIONS) kept.delete([...kept.keys()][0] as string);

@@ -37,6 +37,8 @@ export interface Handler<
   readonly setup?: HandlerSetup;
   /** Top-level string keys of the configuration: sealed at rest, masked on the way out. */
   readonly secrets?: readonly SecretKey<Input>[];
+  /** One of the secrets that is made here, and not given: what signs, say. */
+  readonly generates?: GeneratedSecret<Input>;
   /** When to try again. Default: the bus's `retry`. */
   readonly retry?: RetryPolicy;
   /** How long one call may take, in milliseconds. Default: the bus's `handlerTimeoutMs`. */
@@ -76,6 +78,19 @@ export interface HandlerSetup {
   readonly manifest?: Json | undefined;
 }
 
+/**
+ * A secret that is made when a subscription is created without it, and that can be rotated: the new
+ * one is shown once, and the one before stays live for a while.
+ */
+export interface GeneratedSecret<Input> {
+  /** One of `secrets`. */
+  readonly key: SecretKey<Input>;
+  /** A new one, which the configuration's schema accepts. `random` answers so many random bytes. */
+  create(configuration: Input, random: (count: number) => Uint8Array): string;
+  /** What its owner is shown. Default: the secret itself. */
+  shown?(secret: string): string;
+}
+
 /** The top-level keys of an input whose value is a string. */
 export type SecretKey<Input> = {
   [Key in keyof Input & string]-?: Extract<Input[Key], string> extends never ? never : Key;
@@ -113,6 +128,8 @@ interface CallContext<Configuration> {
     readonly organization: string;
     readonly name: string;
   };
+  /** Generated secrets that were rotated out and are still live, the newest first. */
+  readonly previousSecrets?: readonly string[];
   /** What an earlier outcome remembered for this configuration; null at first. */
   readonly state: Json;
   /** Aborts at the deadline, or when the bus stops. */

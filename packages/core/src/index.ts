@@ -60,6 +60,8 @@ export {
   type Subscription,
   type SubscriptionChanges,
   type SubscriptionInput,
+  type SubscriptionWithSecret,
+  type RotatedSubscription,
   type SubscriptionRecord,
   type SubscriptionStatus,
 } from "./subscription.ts";
@@ -72,6 +74,7 @@ export {
   type Batch,
   type BatchContext,
   type DeliverContext,
+  type GeneratedSecret,
   type DeliverItem,
   defineHandler,
   delivered,

@@ -283,7 +283,7 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
     if (typeof handler !== "object" || handler === null) {
       throw invalid(`handlers[${index}] is ${unlike(handler)} Pass handlers, such as \`slack()\`.`);
     }
-    const { type, timeoutMs, retry, configuration, secrets, gates, batch } = handler;
+    const { type, timeoutMs, retry, configuration, secrets, gates, batch, generates } = handler;
     if (typeof type !== "string" || !/^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/.test(type)) {
       throw invalid(
         `handlers[${index}].type is ${JSON.stringify(type)}. Use lower-case words joined by "_".`,
@@ -295,7 +295,13 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
     const shapes: readonly (readonly [string, boolean, string])[] = [
       ["deliver", typeof handler.deliver === "function", "a function"],
       ["configuration", isSchema(configuration), "a Standard Schema (https://standardschema.dev)"],
-      ["secrets", secrets === undefined || Array.isArray(secrets), "an array of keys"],
+      ["secrets", secrets === undefined || isKeys(secrets), "an array of keys without a colon"],
+      [
+        "generates",
+        generates === undefined ||
+          (isKeys(secrets) && secrets.includes(generates?.key) && isFunction(generates.create)),
+        "`{ key, create }`, with a key of `secrets`",
+      ],
       ["gates", gates === undefined || typeof gates === "function", "a function"],
       ["batch.deliver", batch === undefined || typeof batch?.deliver === "function", "a function"],
     ];
@@ -310,6 +316,11 @@ function checkHandlers(handlers: readonly Handler[]): ReadonlyMap<string, Handle
   }
   return byType;
 }
+
+const isFunction = (value: unknown): boolean => typeof value === "function";
+
+const isKeys = (keys: unknown): keys is readonly string[] =>
+  Array.isArray(keys) && keys.every((key) => typeof key === "string" && !key.includes(":"));
 
 const isSchema = (schema: unknown): schema is StandardSchemaV1 =>
   typeof (schema as StandardSchemaV1 | undefined)?.["~standard"]?.validate === "function";

@@ -35,6 +35,19 @@ export interface Subscription {
   readonly updatedAt: number;
 }
 
+/** A subscription for which a secret was just made. */
+export interface SubscriptionWithSecret extends Subscription {
+  /** The new secret, or what its owner needs of it: shown now, and never again. */
+  readonly generatedSecret?: string | undefined;
+}
+
+/** A subscription whose secret was rotated. */
+export interface RotatedSubscription extends Subscription {
+  readonly generatedSecret: string;
+  /** Until when the secret before this one is live, too (epoch milliseconds). */
+  readonly previousLiveUntil: number;
+}
+
 /** A subscription as storage keeps it: secrets sealed, apart from the configuration. */
 export interface SubscriptionRecord extends Subscription {
   /** The configuration without its secrets. */

@@ -4,7 +4,9 @@ import {
   changeConfiguration,
   maskConfiguration,
   openConfiguration,
+  openPrevious,
   type PlainConfiguration,
+  type PreviousSecret,
   parseConfiguration,
   refuseUnsealable,
   sealConfiguration,
@@ -27,10 +29,12 @@ import { describe } from "./redact.ts";
 import { type Keyring, sealedWith } from "./secrets.ts";
 import type { Reference, Storage } from "./storage.ts";
 import type {
+  RotatedSubscription,
   Subscription,
   SubscriptionChanges,
   SubscriptionInput,
   SubscriptionRecord,
+  SubscriptionWithSecret,
 } from "./subscription.ts";
 import { closest, listed, quoted } from "./suggest.ts";
 import type { System } from "./system.ts";
@@ -39,7 +43,8 @@ import type { System } from "./system.ts";
 export interface Subscriptions<C extends Catalog, H extends Handler, Tx = never> {
   /**
    * Adds a subscription, after asking its handler to verify it. With `tx` nothing is asked: no
-   * request is made inside a host's transaction, and its status stays `unverified`.
+   * request is made inside a host's transaction, and its status stays `unverified`. A secret that
+   * its handler generates is answered this once; creating the same again does not show it again.
    *
    * @throws PosthornError `invalid_subscription`, `unknown_event_type`, `unknown_handler_type`,
    * `invalid_configuration`, `handler_refused`, `missing_encryption_key`, `idempotency_conflict`.
@@ -54,7 +59,7 @@ export interface Subscriptions<C extends Catalog, H extends Handler, Tx = never>
        */
       readonly idempotencyKey?: string | undefined;
     },
-  ): Promise<Subscription>;
+  ): Promise<SubscriptionWithSecret>;
 
   /** @throws PosthornError `not_found` */
   get(reference: Reference): Promise<Subscription>;
@@ -75,6 +80,24 @@ export interface Subscriptions<C extends Catalog, H extends Handler, Tx = never>
     options?: WriteOptions<Tx>,
   ): Promise<Subscription>;
 
+  /**
+   * Gives it a new secret in place of the one that its handler generated, and answers it this once.
+   * The one before stays live for `overlapMs`: destinations may know either. At most three are live.
+   *
+   * @throws PosthornError `not_found`, `nothing_to_rotate`, `too_many_secrets`,
+   * `invalid_subscription`, `conflict`
+   */
+  rotateSecret(
+    reference: Reference,
+    options?: WriteOptions<Tx> & {
+      /** Default 24 hours; 0 to 7 days. */
+      readonly overlapMs?: number | undefined;
+    },
+  ): Promise<RotatedSubscription>;
+
+  /** Ends all secrets but the newest, now. @throws PosthornError `not_found`, `conflict` */
+  revokePreviousSecrets(reference: Reference, options?: WriteOptions<Tx>): Promise<Subscription>;
+
   /** Ends it: what is pending is canceled, its history stays. @throws PosthornError `not_found` */
   delete(reference: Reference, options?: WriteOptions<Tx>): Promise<void>;
 
@@ -94,6 +117,9 @@ const LONGEST_NAME = 256;
 const MOST_EVENT_TYPES = 100;
 const VERIFY_WITHIN_MS = 10_000;
 const UPDATE_TRIES = 5;
+const OVERLAP_MS = 24 * 3_600_000;
+const LONGEST_OVERLAP_MS = 7 * OVERLAP_MS;
+const MOST_LIVE_SECRETS = 3;
 
 export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(options: {
   readonly catalog: C;
@@ -131,6 +157,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
     handler: Handler,
     plain: PlainConfiguration,
     subscription: Pick<Subscription, "id" | "organization" | "order" | "enabled">,
+    previous: readonly PreviousSecret[] = [],
   ): Promise<{
     readonly parsed: unknown;
     readonly stored: Pick<SubscriptionRecord, "configuration" | "secrets">;
@@ -139,7 +166,8 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
     const { id: subscriptionId, organization } = subscription;
     const parsed = await parseConfiguration(handler, plain);
     refuseUnsealable(handler, plain);
-    const stored = sealConfiguration(handler, plain, { organization, subscriptionId }, keyring);
+    const place = { organization, subscriptionId };
+    const stored = sealConfiguration(handler, plain, place, keyring, previous);
     const lane = laneOf(handler, parsed, subscription, stored.secrets);
     return { parsed, stored, lane };
   }
@@ -241,7 +269,13 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
       const plain = withoutUndefined(configuration as PlainConfiguration);
       const id = system.id();
       const draft = { id, organization, order, enabled };
-      const { parsed, stored, lane } = await prepare(handler, plain, draft);
+      const { generates } = handler;
+      const made =
+        generates === undefined || Object.hasOwn(plain, generates.key)
+          ? null
+          : generates.create(plain, system.bytes);
+      const whole = made === null ? plain : { ...plain, [String(generates?.key)]: made };
+      const { parsed, stored, lane } = await prepare(handler, whole, draft);
       const fingerprints = keyring.fingerprints([
         name,
         [...eventTypes],
@@ -280,7 +314,9 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
       }
       const subscription = shown(record);
       lifecycle.emit("subscription.created", { subscription });
-      return subscription;
+      return made === null
+        ? subscription
+        : { ...subscription, generatedSecret: shownSecret(generates, made) };
     },
 
     get: async (reference) => shown(await load(reference)),
@@ -315,7 +351,8 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
               );
         const reconfigured = JSON.stringify(plain) !== JSON.stringify(opened);
         const next = { id: current.id, organization: current.organization, order, enabled };
-        const { parsed, stored, lane } = await prepare(handler, plain, next);
+        const previous = openPrevious(current, keyring, clock.now());
+        const { parsed, stored, lane } = await prepare(handler, plain, next, previous);
         const reEnabled = enabled && !current.enabled;
         const isAsBefore = !reconfigured && enabled === current.enabled;
         const record: SubscriptionRecord = {
@@ -342,10 +379,47 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
           return subscription;
         }
       }
-      throw new PosthornError(
-        "conflict",
-        `Subscription ${reference.id} is being changed by others. Try again.`,
-      );
+      throw contended(reference);
+    },
+
+    rotateSecret: async (reference, { tx, overlapMs = OVERLAP_MS } = {}) => {
+      refuse(overlapIssues(overlapMs));
+      const { subscription, secret, liveUntil } = await rekey(reference, tx, (current, handler) => {
+        const { generates } = handler;
+        if (generates === undefined) {
+          throw new PosthornError(
+            "nothing_to_rotate",
+            `Subscription ${reference.id} is of type "${handler.type}", which generates no secret. Update its configuration instead.`,
+          );
+        }
+        const now = clock.now();
+        const live = openPrevious(current, keyring, now);
+        if (live.length >= MOST_LIVE_SECRETS - 1) {
+          throw new PosthornError(
+            "too_many_secrets",
+            `Subscription ${reference.id} has ${MOST_LIVE_SECRETS} live secrets, the most there may be. Revoke the previous ones, or wait until one has ended.`,
+          );
+        }
+        const plain = openConfiguration(current, keyring);
+        const liveUntil = unused(now + overlapMs, live);
+        const replaced = { secret: String(plain[generates.key]), liveUntil };
+        const made = generates.create(plain, system.bytes);
+        return {
+          plain: { ...plain, [generates.key]: made },
+          previous: overlapMs === 0 ? live : [replaced, ...live],
+          answer: { secret: shownSecret(generates, made), liveUntil },
+        };
+      });
+      return { ...subscription, generatedSecret: secret, previousLiveUntil: liveUntil };
+    },
+
+    revokePreviousSecrets: async (reference, { tx } = {}) => {
+      const { subscription } = await rekey(reference, tx, (current) => ({
+        plain: openConfiguration(current, keyring),
+        previous: [],
+        answer: {},
+      }));
+      return subscription;
     },
 
     delete: async ({ organization, id }, { tx } = {}) => {
@@ -404,10 +478,41 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
     },
   };
 
+  /** Stores other secrets for a subscription, which stays as it is otherwise. */
+  async function rekey<Answer extends object>(
+    reference: Reference,
+    tx: Tx | undefined,
+    secretsOf: (
+      current: SubscriptionRecord,
+      handler: Handler,
+    ) => {
+      readonly plain: PlainConfiguration;
+      readonly previous: readonly PreviousSecret[];
+      readonly answer: Answer;
+    },
+  ): Promise<Answer & { readonly subscription: Subscription }> {
+    for (let tries = 0; tries < UPDATE_TRIES; tries += 1) {
+      const current = await load(reference, tx);
+      const handler = handlerOf(current.type);
+      const { plain, previous, answer } = secretsOf(current, handler);
+      const { stored, lane } = await prepare(handler, plain, current, previous);
+      const { version } = current;
+      const record = { ...current, ...stored, version: version + 1, updatedAt: clock.now() };
+      if (await storage.subscriptions.update(record, lane, tx)) {
+        const subscription = shown(record);
+        lifecycle.emit("subscription.updated", { subscription });
+        return { ...answer, subscription };
+      }
+    }
+    throw contended(reference);
+  }
+
   /** Seals a subscription's secrets anew; false if it was changed meanwhile, and so sealed anyway. */
   async function resealOne(record: SubscriptionRecord): Promise<boolean> {
     const handler = handlerOf(record.type);
-    const { stored, lane } = await prepare(handler, openConfiguration(record, keyring), record);
+    const previous = openPrevious(record, keyring, clock.now());
+    const plain = openConfiguration(record, keyring);
+    const { stored, lane } = await prepare(handler, plain, record, previous);
     return storage.subscriptions.update(
       { ...record, ...stored, version: record.version + 1 },
       lane,
@@ -434,6 +539,18 @@ function shown(record: SubscriptionRecord): Subscription {
     updatedAt: record.updatedAt,
   };
 }
+
+const shownSecret = (generates: Handler["generates"], secret: string): string =>
+  generates?.shown?.(secret) ?? secret;
+
+/** Each previous secret has an instant of its own, by which it is stored. */
+const unused = (liveUntil: number, live: readonly PreviousSecret[]): number =>
+  live.some((previous) => previous.liveUntil === liveUntil)
+    ? unused(liveUntil + 1, live)
+    : liveUntil;
+
+const contended = ({ id }: Reference): PosthornError =>
+  new PosthornError("conflict", `Subscription ${id} is being changed by others. Try again.`);
 
 export const notFound = (
   what: "subscription" | "event" | "delivery" | "replay",
@@ -498,6 +615,11 @@ function eventTypesIssues(given: unknown, names: readonly string[]): readonly Is
 
 const enabledIssues = (enabled: unknown): readonly Issue[] =>
   typeof enabled === "boolean" ? [] : [issue(["enabled"], "must be true or false")];
+
+const overlapIssues = (overlapMs: unknown): readonly Issue[] =>
+  Number.isInteger(overlapMs) && Number(overlapMs) >= 0 && Number(overlapMs) <= LONGEST_OVERLAP_MS
+    ? []
+    : [issue(["overlapMs"], `must be a whole number from 0 to ${LONGEST_OVERLAP_MS}`)];
 
 const orderIssues = (order: unknown): readonly Issue[] =>
   DELIVERY_ORDERS.some((known) => known === order)

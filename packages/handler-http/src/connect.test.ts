@@ -1,0 +1,298 @@
+import { once } from "node:events";
+import { rootCertificates, setDefaultCACertificates } from "node:tls";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { call, loopback } from "../test/call.ts";
+import { authority, expired, ofAnother, selfSigned, valid } from "../test/certificates.ts";
+import { answering, type RawServer, rawServer } from "../test/servers.ts";
+import type { GuardOptions } from "./guard.ts";
+import { type HttpOptions, http } from "./http.ts";
+import { cachedResolver, type ResolvedAddress } from "./resolver.ts";
+
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+const servers: RawServer[] = [];
+async function serving(...given: Parameters<typeof rawServer>): Promise<RawServer> {
+  const server = await rawServer(...given);
+  servers.push(server);
+  return server;
+}
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+const ports = "any";
+const resolving = (...addresses: string[]): HttpOptions["resolve"] => {
+  return async () => addresses.map((address) => ({ address, ttl: 60 }));
+};
+
+describe("a name that leads to an address of the machine's own network", () => {
+  it.each<[string, string[]]>([
+    ["N01 directly", ["127.0.0.1"]],
+    ["N03 among good ones", ["8.8.8.8", "10.0.0.1"]],
+    ["N04 mapped into IPv6", ["::ffff:169.254.169.254"]],
+    ["N05 through NAT64", ["64:ff9b::7f00:1"]],
+    ["N05 through 6to4", ["2002:7f00:1::"]],
+    ["N05 through Teredo", ["2001:0:808:808:0:0:80ff:fffe"]],
+    ["N06 behind an alias", ["169.254.169.254"]],
+    ["N07 in one family only", ["2606:4700::1", "127.0.0.1"]],
+    ["with a zone", ["fe80::1%lo"]],
+    ["written as no address", ["localhost"]],
+  ])("%s is never dialled", async (_, addresses) => {
+    const server = await serving(answering(OK));
+    const handler = http({ guard: { ports }, resolve: resolving(...addresses) });
+    const called = await call(handler, `https://hooks.acme.dev:${server.port}/`);
+    expect(called).toMatchObject({ type: "failed", error: "blocked_address" });
+    expect(server.connections()).toBe(0);
+    for (const address of addresses) expect(JSON.stringify(called.outcome)).not.toContain(address);
+    expect(called.log.join()).toContain(addresses[0]);
+  });
+
+  it("N02 is not dialled if it led elsewhere when it was checked", async () => {
+    const server = await serving(answering(OK));
+    const answers = ["127.0.0.1", "10.0.0.1"];
+    const resolve = vi.fn(async () => [{ address: answers.shift() ?? "10.0.0.1", ttl: 0 }]);
+    const handler = http({ ...loopback, resolve });
+    expect(await call(handler, `http://hooks.acme.dev:${server.port}/`)).toMatchObject({
+      type: "delivered",
+    });
+    expect(resolve).toHaveBeenCalledTimes(1);
+  });
+
+  it("N09 is refused also where no name is looked up", async () => {
+    const server = await serving(answering(OK));
+    const url = `http://127.0.0.1:${server.port}/`;
+    const saved = http(loopback).configuration["~standard"].validate({ url });
+    expect(await saved).not.toHaveProperty("issues");
+    const guard: GuardOptions = { ports, http: true, literalAddresses: true };
+    const strict = http({ ...loopback, guard });
+    const configuration = {
+      url,
+      secret: null,
+      format: "standard",
+      headers: {},
+      authorization: null,
+    } as const;
+    const context = {
+      configuration: { ...configuration, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
+    };
+    const called = await call(strict, "https://8.8.8.8/", context);
+    expect(called).toMatchObject({
+      type: "failed",
+      error: "blocked_address",
+      details: { phase: "url" },
+    });
+    expect(server.connections()).toBe(0);
+  });
+
+  it("N16 is refused at the host's own public address, if the host says which that is", async () => {
+    const guard = { ports, deny: ["203.0.114.9"] } as const;
+    const handler = http({ guard, resolve: resolving("203.0.114.9") });
+    expect(await call(handler, "https://hooks.acme.dev/")).toMatchObject({
+      error: "blocked_address",
+    });
+  });
+});
+
+describe("connections", () => {
+  it("N08 are kept for the next event, to the address that was checked", async () => {
+    const server = await serving(answering(OK));
+    const handler = http(loopback);
+    for (let times = 0; times < 3; times += 1) {
+      expect((await call(handler, `http://hooks.acme.dev:${server.port}/`)).type).toBe("delivered");
+    }
+    expect(server.connections()).toBe(1);
+  });
+
+  it("N15 ignore the proxy of the environment", async () => {
+    const server = await serving(answering(OK));
+    const proxy = await serving(answering(OK));
+    for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"]) {
+      vi.stubEnv(name, `http://127.0.0.1:${proxy.port}`);
+    }
+    expect((await call(http(loopback), `http://hooks.acme.dev:${server.port}/`)).type).toBe(
+      "delivered",
+    );
+    vi.unstubAllEnvs();
+    expect([server.connections(), proxy.connections()]).toEqual([1, 0]);
+  });
+
+  it("go through the proxy that the host names, with names unresolved", async () => {
+    const asked: string[] = [];
+    const proxy = await serving((socket) => {
+      socket.on("data", (data) => {
+        const [line = ""] = data.toString().split("\r\n");
+        asked.push(line);
+        socket.write(line.startsWith("CONNECT") ? "HTTP/1.1 200 OK\r\n\r\n" : OK);
+      });
+    });
+    const proxyUrl = `http://127.0.0.1:${proxy.port}`;
+    const resolve = vi.fn();
+    const guard = { http: true, ports } as const;
+    const handler = http({ guard, proxyUrl, resolve });
+    expect((await call(handler, "http://hooks.acme.dev/a")).type).toBe("delivered");
+    expect(asked).toEqual(["CONNECT hooks.acme.dev:80 HTTP/1.1", "POST /a HTTP/1.1"]);
+    expect(resolve).not.toHaveBeenCalled();
+    const gates = handler.gates?.({
+      url: "https://hooks.acme.dev/",
+      secret: null,
+      format: "standard",
+      headers: {},
+      authorization: null,
+    });
+    expect(gates?.map(({ name }) => name)).toEqual(["webhook", "host", "proxy"]);
+  });
+
+  it("that a proxy fails to make are the proxy's fault, or the receiver's", async () => {
+    const answer = async (text: string): Promise<unknown> => {
+      const proxy = await serving(answering(text));
+      const handler = http({ guard: { http: true }, proxyUrl: `http://127.0.0.1:${proxy.port}` });
+      const { outcome, error } = await call(handler, "http://hooks.acme.dev/");
+      return [outcome.type, error, "gate" in outcome ? outcome.gate : null];
+    };
+    expect(await answer("HTTP/1.1 407 Authenticate\r\ncontent-length: 0\r\n\r\n")).toEqual([
+      "failed",
+      "proxy_error",
+      "proxy",
+    ]);
+    expect(await answer("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")).toEqual([
+      "failed",
+      "connect_error",
+      "host",
+    ]);
+    const closed = await rawServer(() => {});
+    await closed.close();
+    const gone = http({ guard: { http: true }, proxyUrl: `http://127.0.0.1:${closed.port}` });
+    expect(await call(gone, "http://hooks.acme.dev/")).toMatchObject({ error: "proxy_error" });
+  });
+
+  it("that are refused are a failure of the host's, and nothing has arrived", async () => {
+    const closed = await rawServer(() => {});
+    await closed.close();
+    const called = await call(http(loopback), `http://hooks.acme.dev:${closed.port}/`);
+    expect(called).toMatchObject({
+      type: "failed",
+      error: "connect_refused",
+      details: { phase: "connect" },
+    });
+    expect("gate" in called.outcome && called.outcome.gate).toBe("host");
+  });
+});
+
+describe("TLS", () => {
+  beforeAll(() => setDefaultCACertificates([...rootCertificates, authority]));
+  const ask = async (certificate: object): Promise<unknown> => {
+    const server = await serving(answering(OK), certificate);
+    const { type, error, details } = await call(
+      http(loopback),
+      `https://hooks.acme.dev:${server.port}/`,
+    );
+    return [type, error, details["phase"]];
+  };
+
+  it("delivers to a host that has a certificate for its name", async () => {
+    expect(await ask(valid)).toEqual(["delivered", null, "response"]);
+  });
+
+  it.each([
+    ["signed by itself", selfSigned],
+    ["that has expired", expired],
+    ["for another host", ofAnother],
+  ])("N14 fails with a certificate %s", async (_, certificate) => {
+    expect(await ask(certificate)).toEqual(["failed", "tls_error", "tls"]);
+  });
+
+  it("N14 fails with a version that is not secure, and with what is no TLS", async () => {
+    const old = { ...valid, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL@SECLEVEL=0" };
+    expect(await ask(old)).toEqual(["failed", "tls_error", "tls"]);
+    const server = await serving(answering(OK));
+    expect(await call(http(loopback), `https://hooks.acme.dev:${server.port}/`)).toMatchObject({
+      error: "tls_error",
+    });
+  });
+});
+
+describe("a resolver", () => {
+  const answer = (address: string, ttl: number): readonly ResolvedAddress[] => [{ address, ttl }];
+
+  it("N13 fails an attempt that cannot be resolved, as nothing has arrived", async () => {
+    const failures = [
+      async () => {
+        throw Object.assign(new Error("queryA ENOTFOUND"), { code: "ENOTFOUND" });
+      },
+      async () => {
+        throw Object.assign(new Error("queryA ESERVFAIL"), { code: "ESERVFAIL" });
+      },
+      async () => [],
+      async () => Array.from({ length: 512 }, () => ({ address: "8.8.8.8", ttl: 1 })),
+    ];
+    for (const resolve of failures) {
+      expect(await call(http({ resolve }), "https://hooks.acme.dev/")).toMatchObject({
+        type: "failed",
+        error: "dns_error",
+        details: { phase: "dns" },
+      });
+    }
+  });
+
+  it("N13 is waited for five seconds at the most", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const asked = cachedResolver(() => new Promise(() => {}))("hooks.acme.dev");
+    const ended = expect(asked).rejects.toThrow("did not answer");
+    await vi.advanceTimersByTimeAsync(5_000);
+    await ended;
+    vi.useRealTimers();
+  });
+
+  it("is asked once by many, and again when what it said is too old", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const resolve = vi.fn(async () => answer("8.8.8.8", 30));
+    const ask = cachedResolver(resolve);
+    await Promise.all(Array.from({ length: 100 }, () => ask("hooks.acme.dev")));
+    expect(resolve).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(29_000);
+    await ask("hooks.acme.dev");
+    expect(resolve).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await ask("hooks.acme.dev");
+    expect(resolve).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
+  });
+
+  it("is believed for a second at the least, and a minute at the most", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    for (const [ttl, known, forgotten] of [
+      [0, 900, 200],
+      [86_400, 59_000, 2_000],
+    ] as const) {
+      const resolve = vi.fn(async () => answer("8.8.8.8", ttl));
+      const ask = cachedResolver(resolve);
+      await ask("a.dev");
+      await vi.advanceTimersByTimeAsync(known);
+      await ask("a.dev");
+      expect(resolve).toHaveBeenCalledTimes(1);
+      await vi.advanceTimersByTimeAsync(forgotten);
+      await ask("a.dev");
+      expect(resolve).toHaveBeenCalledTimes(2);
+    }
+    vi.useRealTimers();
+  });
+
+  it("is asked 64 names at once, and remembers a thousand", async () => {
+    let asking = 0;
+    let most = 0;
+    const resolve = vi.fn(async () => {
+      asking += 1;
+      most = Math.max(most, asking);
+      await once(process, "never", { signal: AbortSignal.timeout(1) }).catch(() => {});
+      asking -= 1;
+      return answer("8.8.8.8", 60);
+    });
+    const ask = cachedResolver(resolve);
+    await Promise.all(Array.from({ length: 1_200 }, (_, nr) => ask(`h${nr}.dev`)));
+    expect(most).toBe(64);
+    await ask("h1199.dev");
+    expect(resolve).toHaveBeenCalledTimes(1_200);
+    await ask("h0.dev");
+    expect(resolve).toHaveBeenCalledTimes(1_201);
+  });
+});

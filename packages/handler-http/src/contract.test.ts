@@ -1,0 +1,26 @@
+import { createReceiver, type ReceiverReply } from "@posthorn/testing";
+import { handlerContract } from "@posthorn/testing/contract";
+import { afterAll, it } from "vitest";
+import { loopback, SECRET } from "../test/call.ts";
+import { http } from "./http.ts";
+
+const receiver = await createReceiver();
+afterAll(() => receiver.close());
+
+const always = (reply: ReceiverReply) => (): void => receiver.respond(() => reply);
+
+const harness = {
+  handler: http(loopback),
+  configuration: { url: receiver.url, secret: SECRET, authorization: "Bearer abcdefghijkl" },
+  received: () => receiver.requests.map(({ body }) => body),
+  destination: {
+    succeed: always({}),
+    fail: always({ status: 500, body: "broken" }),
+    refuse: always({ status: 400, body: `no: ${SECRET}`.slice(0, 10) }),
+    throttle: always({ status: 429, headers: { "retry-after": "30" } }),
+    hang: always("hang"),
+    cut: always("reset"),
+  },
+};
+
+for (const { name, run } of handlerContract) it(name, (test) => run(harness, test));
