@@ -15,7 +15,7 @@ import {
   type Lifecycle,
   type LifecycleEvents,
   type Storage,
-  type Subscription,
+  type SubscriptionWithSecret,
 } from "./index.ts";
 
 const catalog = defineCatalog({

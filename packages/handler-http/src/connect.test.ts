@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { setTimeout as wait } from "node:timers/promises";
 import { rootCertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { call, loopback } from "../test/call.ts";
@@ -97,10 +97,11 @@ describe("connections", () => {
   it("N08 are kept for the next event, to the address that was checked", async () => {
     const server = await serving(answering(OK));
     const handler = http(loopback);
-    for (let times = 0; times < 3; times += 1) {
+    for (let times = 0; times < 8; times += 1) {
       expect((await call(handler, `http://hooks.acme.dev:${server.port}/`)).type).toBe("delivered");
     }
-    expect(server.connections()).toBe(1);
+    // A second one, if the next event comes while the first answer is still being read.
+    expect(server.connections()).toBeLessThanOrEqual(2);
   });
 
   it("N15 ignore the proxy of the environment", async () => {
@@ -283,7 +284,7 @@ describe("a resolver", () => {
     const resolve = vi.fn(async () => {
       asking += 1;
       most = Math.max(most, asking);
-      await once(process, "never", { signal: AbortSignal.timeout(1) }).catch(() => {});
+      await wait(1);
       asking -= 1;
       return answer("8.8.8.8", 60);
     });

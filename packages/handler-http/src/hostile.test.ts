@@ -14,6 +14,9 @@ const head = (status: string, headers = ""): string => `HTTP/1.1 ${status}\r\n${
 const CHUNKED = "transfer-encoding: chunked\r\n";
 const chunk = (data: Buffer | string): string => `${data.length.toString(16)}\r\n${data}\r\n`;
 
+/** 50 MB of zeros in 50 KB. */
+const bomb = gzipSync(Buffer.alloc(50_000_000));
+
 /** Writes again and again, as long as anybody listens. */
 function forever(socket: Socket, write: () => void, everyMs = 5): void {
   const timer = setInterval(write, everyMs);
@@ -85,7 +88,6 @@ const hostile: Readonly<
     "server_error",
     (socket) => {
       socket.once("data", () => {
-        const bomb = gzipSync(Buffer.alloc(50_000_000));
         socket.write(
           head(
             "500 No",

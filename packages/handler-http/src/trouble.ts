@@ -43,7 +43,8 @@ export function answerTrouble(error: unknown): Trouble {
   const code = codeOf(error);
   if (code === "UND_ERR_HEADERS_OVERFLOW")
     return new Trouble("response_too_large", "response", error);
-  if (/^HPE_|^UND_ERR_(?:RES|RESPONSE|INVALID|NOT_SUPPORTED)/.test(code)) {
+  const isUnparsed = error instanceof Error && error.name === "HTTPParserError";
+  if (isUnparsed || /^UND_ERR_(?:RES|RESPONSE|INVALID|NOT_SUPPORTED)/.test(code)) {
     return new Trouble("bad_response", "response", error);
   }
   return new Trouble("connection_lost", "response", error);

@@ -150,7 +150,10 @@ export function createRestApi(options: RestApiOptions): RestApi {
   const bodyOf = async (route: Route, request: Request): Promise<Body> =>
     route.method === "GET"
       ? {}
-      : readBody(request, { maxBytes: maxBodyBytes, mayBeEmpty: route.body === null });
+      : readBody(request, {
+          maxBytes: maxBodyBytes,
+          mayBeEmpty: route.body?.mayBeEmpty ?? route.body === null,
+        });
 
   return {
     fetch: async (request) => app.fetch(request),

@@ -9,6 +9,8 @@ export interface BodyShape {
   readonly optional: readonly string[];
   /** Fields that answers have and requests must not. */
   readonly readOnly: readonly string[];
+  /** There need not be a body at all. */
+  readonly mayBeEmpty?: true;
 }
 
 /** A JSON object with the fields of its shape and no others; their values are still unchecked. */

@@ -8,7 +8,7 @@ export {
 export type { Action } from "./routes.ts";
 
 // What the API answers.
-export type { Webhook } from "./webhooks.ts";
+export type { RotatedWebhook, Webhook, WebhookWithSecret } from "./webhooks.ts";
 export type {
   WebhookAttempt,
   WebhookDelivery,

@@ -33,10 +33,12 @@ export type ProblemCode =
   | "malformed_json"
   | "method_not_allowed"
   | "not_found"
+  | "nothing_to_rotate"
   | "organization_mismatch"
   | "payload_too_large"
   | "replay_ended"
   | "too_deep"
+  | "too_many_secrets"
   | "type_immutable"
   | "unauthenticated"
   | "unavailable"
@@ -125,6 +127,18 @@ const problems: Readonly<
     title: "The replay has ended",
     detail: "This replay has already ended: there is nothing to cancel.",
   },
+  nothing_to_rotate: {
+    status: 409,
+    title: "There is nothing to rotate",
+    detail:
+      "Webhooks of this type have no secret that is made here. Change the configuration instead.",
+  },
+  too_many_secrets: {
+    status: 409,
+    title: "There are too many secrets",
+    detail:
+      "Three secrets of this webhook are good, the most there may be. Revoke the previous ones first.",
+  },
   type_immutable: { status: 409, title: "The type cannot change" },
   webhook_deleted: {
     status: 409,
@@ -165,12 +179,14 @@ const problemOf: Readonly<Record<ErrorCode, ProblemCode>> = {
   missing_encryption_key: "internal_error",
   invalid_replay: "invalid_replay",
   not_found: "not_found",
+  nothing_to_rotate: "nothing_to_rotate",
   replay_ended: "replay_ended",
   schema_mismatch: "internal_error",
   storage_full: "unavailable",
   storage_unavailable: "unavailable",
   subscription_deleted: "webhook_deleted",
   sync_unsupported: "internal_error",
+  too_many_secrets: "too_many_secrets",
   unknown_event_type: "unknown_event_type",
   unknown_handler_type: "unknown_type",
   unknown_transaction: "internal_error",

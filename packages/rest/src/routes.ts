@@ -5,7 +5,13 @@ import type { EventTypeRoutes } from "./event-types.ts";
 import { pageParameters, type Query, type QueryParameter } from "./query.ts";
 import { type ReplayRoutes, replayShape } from "./replays.ts";
 import type { WebhookTypeRoutes } from "./webhook-types.ts";
-import { changeShape, creationShape, replacementShape, type WebhookRoutes } from "./webhooks.ts";
+import {
+  changeShape,
+  creationShape,
+  replacementShape,
+  rotationShape,
+  type WebhookRoutes,
+} from "./webhooks.ts";
 import type { Urls } from "./wire.ts";
 
 /** What a caller may be allowed to do; several routes can be one action. */
@@ -154,6 +160,26 @@ export const routeTable = ({
     body: null,
     status: 202,
     handle: webhooks.test,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/{id}/rotate-secret/",
+    action: "webhooks.write",
+    summary: "Give a webhook a new secret",
+    query: [],
+    body: rotationShape,
+    status: 200,
+    handle: webhooks.rotateSecret,
+  },
+  {
+    method: "POST",
+    path: "/webhooks/{id}/revoke-previous-secret/",
+    action: "webhooks.write",
+    summary: "End all secrets of a webhook but the newest",
+    query: [],
+    body: null,
+    status: 200,
+    handle: webhooks.revokePreviousSecrets,
   },
   {
     method: "GET",

@@ -29,7 +29,22 @@ export interface Webhook {
   readonly modified_at: string;
 }
 
+/** A webhook for which a secret was just made. */
+export interface WebhookWithSecret extends Webhook {
+  /** What signs, or the public key of it: shown this once. */
+  readonly secret?: string;
+}
+
+/** A webhook whose secret was rotated. */
+export interface RotatedWebhook extends Webhook {
+  readonly secret: string;
+  /** Until then the secret before this one is good, too. */
+  readonly previous_secret_expires_at: string;
+}
+
 const readOnly = [
+  "secret",
+  "previous_secret_expires_at",
   "url",
   "id",
   "status",
@@ -58,6 +73,14 @@ export const changeShape: BodyShape = {
   readOnly,
 };
 
+/** How long the secret before is still good: 24 hours unless said otherwise. */
+export const rotationShape: BodyShape = {
+  required: [],
+  optional: ["overlap_seconds"],
+  readOnly: [],
+  mayBeEmpty: true,
+};
+
 export interface WebhookRoutes {
   list(call: Call): Promise<Answer>;
   create(call: Call): Promise<Answer>;
@@ -66,6 +89,8 @@ export interface WebhookRoutes {
   replace(call: Call): Promise<Answer>;
   delete(call: Call): Promise<Answer>;
   test(call: Call): Promise<Answer>;
+  rotateSecret(call: Call): Promise<Answer>;
+  revokePreviousSecrets(call: Call): Promise<Answer>;
 }
 
 export function webhookRoutes({ subscriptions }: RestBus): WebhookRoutes {
@@ -95,11 +120,13 @@ export function webhookRoutes({ subscriptions }: RestBus): WebhookRoutes {
     create: async ({ organization, body, headers, urls }) => {
       const { event_types: eventTypes, name, type, configuration, order, enabled } = claimed(body);
       const input = { organization, name, eventTypes, type, configuration, order, enabled };
-      const webhook = shownWebhook(
-        await subscriptions.create(input, { idempotencyKey: idempotencyKey(headers) }),
-        urls,
-      );
-      return { content: webhook, location: webhook.url };
+      const created = await subscriptions.create(input, {
+        idempotencyKey: idempotencyKey(headers),
+      });
+      const { generatedSecret: secret } = created;
+      const webhook = shownWebhook(created, urls);
+      const content: WebhookWithSecret = secret === undefined ? webhook : { ...webhook, secret };
+      return { content, location: webhook.url };
     },
 
     get: async (call) => ({
@@ -135,7 +162,43 @@ export function webhookRoutes({ subscriptions }: RestBus): WebhookRoutes {
       const delivery = shownDelivery(await subscriptions.test(referenceOf(call)), call.urls);
       return { content: delivery, location: delivery.url };
     },
+
+    rotateSecret: async (call) => {
+      const overlapMs = overlapIn(call.body);
+      const rotated = await subscriptions.rotateSecret(referenceOf(call), { overlapMs });
+      const content: RotatedWebhook = {
+        ...shownWebhook(rotated, call.urls),
+        secret: rotated.generatedSecret,
+        previous_secret_expires_at: wireInstant(rotated.previousLiveUntil),
+      };
+      return { content };
+    },
+
+    revokePreviousSecrets: async (call) => ({
+      content: shownWebhook(
+        await subscriptions.revokePreviousSecrets(referenceOf(call)),
+        call.urls,
+      ),
+    }),
   };
+}
+
+const LONGEST_OVERLAP_SECONDS = 7 * 24 * 3_600;
+
+/** @throws Problem `invalid_webhook` */
+function overlapIn({ overlap_seconds: seconds }: Body): number | undefined {
+  if (seconds === undefined) return undefined;
+  if (
+    Number.isInteger(seconds) &&
+    Number(seconds) >= 0 &&
+    Number(seconds) <= LONGEST_OVERLAP_SECONDS
+  ) {
+    return Number(seconds) * 1_000;
+  }
+  const detail = `must be a whole number from 0 to ${LONGEST_OVERLAP_SECONDS}`;
+  throw new Problem("invalid_webhook", {
+    errors: [{ pointer: "/overlap_seconds", code: "invalid", detail }],
+  });
 }
 
 /** What a body claims to be; the bus checks every value, as it does for callers without types. */

@@ -10,6 +10,7 @@ import {
   type Outcome,
   rejected,
 } from "@posthorn/core";
+import { http } from "@posthorn/handler-http";
 import { slack } from "@posthorn/handler-slack";
 import { createRestApi, type RestApi, type RestApiOptions } from "@posthorn/rest";
 import { createTestBus, type TestBus } from "@posthorn/testing";
@@ -57,6 +58,14 @@ export const pagerWebhook = {
   event_types: ["*"],
   type: "pager",
   configuration: { key: `key-${CANARY}`, room: "ops" },
+};
+
+/** A webhook whose secret is made here. */
+export const httpWebhook = {
+  name: "Hooks",
+  event_types: ["*"],
+  type: "http",
+  configuration: { url: "https://hooks.acme.dev/events" },
 };
 
 function createPager(): Pager {
@@ -107,7 +116,10 @@ export interface Asked {
 }
 
 export interface World {
-  readonly bus: TestBus<typeof catalog, ReturnType<typeof slack> | Pager["handler"]>;
+  readonly bus: TestBus<
+    typeof catalog,
+    ReturnType<typeof slack> | ReturnType<typeof http> | Pager["handler"]
+  >;
   readonly api: RestApi;
   readonly pager: Pager;
   /** Every body that was sent. */
@@ -140,7 +152,7 @@ export function createWorld(options: Partial<RestApiOptions> = {}): World {
     error: log("error"),
   };
   const pager = createPager();
-  const handlers = [slack({ baseUrl: nobody }), pager.handler] as const;
+  const handlers = [slack({ baseUrl: nobody }), pager.handler, http()] as const;
   const bus = createTestBus({ catalog, handlers, logger });
   const api = createRestApi({ bus, authenticate: accountOf, logger, ...options });
 
