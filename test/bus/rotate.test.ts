@@ -1,3 +1,7 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   createEventBus,
   defineHandler,
@@ -10,8 +14,11 @@ import { memoryStorage } from "@posthorn/storage-memory";
 import { sqliteStorage } from "@posthorn/storage-sql/sqlite";
 import { virtualSystem } from "@posthorn/testing";
 import * as v from "valibot";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { catalog } from "./probe.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "posthorn-rotate-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const HOUR_MS = 3_600_000;
 const organization = "acme";
@@ -72,7 +79,7 @@ function setup(
 const storages: Readonly<Record<string, () => Promise<Storage>>> = {
   memory: async () => memoryStorage(),
   SQLite: async () => {
-    const storage = sqliteStorage({ file: ":memory:" });
+    const storage = sqliteStorage({ file: join(folder, `${randomUUID()}.db`) });
     await storage.migrate();
     return storage as Storage;
   },

@@ -4,6 +4,7 @@ import { Hono } from "hono/tiny";
 import { type Body, fieldErrors, readBody } from "./body.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { eventTypeRoutes } from "./event-types.ts";
+import { descriptionRoutes } from "./openapi.ts";
 import { resolveOptions } from "./options.ts";
 import { answerHeaders, Problem, problemFrom, problemResponse } from "./problems.ts";
 import { parseQuery } from "./query.ts";
@@ -72,14 +73,15 @@ export type RestBus = Pick<
 export function createRestApi(options: RestApiOptions): RestApi {
   const { bus, authenticate, basePath, publicUrl, maxBodyBytes, challenge, log } =
     resolveOptions(options);
-  const routes = routeTable({
+  const routes: readonly Route[] = routeTable({
     webhooks: webhookRoutes(bus),
     webhookTypes: webhookTypeRoutes(bus),
     deliveries: deliveryRoutes(bus),
     replays: replayRoutes(bus),
     eventTypes: eventTypeRoutes(bus),
+    description: descriptionRoutes({ bus, challenge, routes: () => routes }),
   });
-  const roots = new Set(routes.map(({ path }) => `${basePath}/${path.split("/")[1]}`));
+  const roots = [...new Set(routes.map(({ path }) => basePath + rootOf(path)))];
   const app = new Hono();
 
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -90,7 +92,7 @@ export function createRestApi(options: RestApiOptions): RestApi {
     }
     app.all(pattern, () => problemResponse(methodNotAllowed(here)));
   }
-  app.notFound(() => problemResponse(unknownPath([...roots])));
+  app.notFound(() => problemResponse(unknownPath(roots)));
 
   /** Everything that every route has in common, in the order in which a request may fail. */
   async function answer(
@@ -157,9 +159,16 @@ export function createRestApi(options: RestApiOptions): RestApi {
 
   return {
     fetch: async (request) => app.fetch(request),
-    handles: (path) => [...roots].some((root) => path === root || path.startsWith(`${root}/`)),
+    handles: (path) =>
+      roots.some((root) => `${path}/` === root || path === root || isBelow(path, root)),
   };
 }
+
+/** The first segment of a path, with its slash if it has one. */
+const rootOf = (path: string): string => /^\/[^/]+\/?/.exec(path)?.[0] ?? path;
+
+const isBelow = (path: string, root: string): boolean =>
+  root.endsWith("/") && path.startsWith(root);
 
 const pathOf = ({ path }: Route, params: Readonly<Record<string, string>>): string =>
   path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
@@ -196,7 +205,7 @@ function methodNotAllowed(routes: readonly Route[]): Problem {
 
 const unknownPath = (roots: readonly string[]): Problem =>
   new Problem("unknown_path", {
-    detail: `There is nothing at this path. The API has ${roots.map((root) => `${root}/`).join(" and ")}.`,
+    detail: `There is nothing at this path. The API has ${roots.join(" and ")}.`,
   });
 
 const internalError = (reference: string): Problem =>

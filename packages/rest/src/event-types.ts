@@ -25,7 +25,7 @@ export interface EventTypeRoutes {
 
 /** @throws PosthornError `invalid_options` for an event type whose schema is not JSON Schema's */
 export function eventTypeRoutes({ catalog: own }: RestBus): EventTypeRoutes {
-  const catalog: Catalog = { ...own, ...operationalCatalog };
+  const catalog = offered(own);
   const schemas = new Map(
     Object.entries(catalog).map(([name, eventType]) => [
       name,
@@ -59,8 +59,11 @@ export function eventTypeRoutes({ catalog: own }: RestBus): EventTypeRoutes {
   };
 }
 
+/** All event types that webhooks can have. */
+export const offered = (catalog: Catalog): Catalog => ({ ...catalog, ...operationalCatalog });
+
 /** The example is written as a publisher gives it; what is delivered is its schema's output. */
-async function exampleOf({ schema, example }: EventType): Promise<unknown> {
+export async function exampleOf({ schema, example }: EventType): Promise<unknown> {
   if (example === undefined) return null;
   const result = await schema["~standard"].validate(example);
   return result.issues === undefined ? result.value : null;

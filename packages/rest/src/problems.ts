@@ -161,6 +161,8 @@ const problems: Readonly<
   },
 };
 
+export const problemCodes = Object.keys(problems) as readonly ProblemCode[];
+
 /** What each error of the bus is to a client; what a client cannot mend is an internal error. */
 const problemOf: Readonly<Record<ErrorCode, ProblemCode>> = {
   async_schema: "internal_error",

@@ -24,6 +24,8 @@ export function wireInstant(at: number | null): string | null {
 
 /** Absolute URLs of what the API shows. */
 export interface Urls {
+  /** Where the API is, without a slash at its end. */
+  readonly root: string;
   webhook(id: string): string;
   delivery(webhookId: string, id: string): string;
   replay(webhookId: string, id: string): string;
@@ -37,6 +39,7 @@ export interface Urls {
 export function urlsAt(root: string, path: string): Urls {
   const webhook = (id: string): string => `${root}/webhooks/${encodeURIComponent(id)}/`;
   return {
+    root,
     webhook,
     delivery: (webhookId, id) => `${webhook(webhookId)}deliveries/${encodeURIComponent(id)}/`,
     replay: (webhookId, id) => `${webhook(webhookId)}replays/${encodeURIComponent(id)}/`,
