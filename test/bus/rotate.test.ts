@@ -169,7 +169,7 @@ for (const [name, open] of Object.entries(storages)) {
       });
       await secrets();
       const { items } = await bus.deliveries.list({ organization });
-      const told = [heard, rotated, await bus.subscriptions.get({ organization, id })];
+      const told: unknown[] = [heard, rotated, await bus.subscriptions.get({ organization, id })];
       for (const delivery of items)
         told.push(await bus.deliveries.get({ organization, id: delivery.id }));
       expect(heard.length).toBeGreaterThan(2);

@@ -141,7 +141,7 @@ export const configurationSchema = (guard: Guard): ConfigurationSchema => ({
         issues.push({ path: ["secret"], message: SECRET_RULE });
       }
       for (const { name, message } of headerProblems(headers)) {
-        const path = name === "" ? ["headers"] : ["headers", name.slice(0, LONGEST_SHOWN)];
+        const path = name === null ? ["headers"] : ["headers", name.slice(0, LONGEST_SHOWN)];
         issues.push({ path, message: `${message}.` });
       }
       if (authorization !== undefined && !new RegExp(AUTHORIZATION).test(authorization)) {

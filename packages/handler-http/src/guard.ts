@@ -13,15 +13,15 @@ import {
 /** Where webhooks may go. Set in code by the host, never by a customer. */
 export interface GuardOptions {
   /** Goes through although a rule refuses it: CIDR ranges, and host names (`*.` for all below). */
-  readonly allow?: readonly string[];
+  readonly allow?: readonly string[] | undefined;
   /** Is refused although all rules allow it, and whatever `allow` says. */
-  readonly deny?: readonly string[];
+  readonly deny?: readonly string[] | undefined;
   /** Default: 443, and 80 with `http`. */
-  readonly ports?: readonly number[] | "any";
+  readonly ports?: readonly number[] | "any" | undefined;
   /** Also take `http:` URLs. What goes there can be read and changed on its way. Default false. */
-  readonly http?: boolean;
+  readonly http?: boolean | undefined;
   /** Also take a public IP address in place of a name. Default false. */
-  readonly literalAddresses?: boolean;
+  readonly literalAddresses?: boolean | undefined;
 }
 
 /** Why a URL is refused. */

@@ -1,6 +1,7 @@
 /** A header that a customer may not set, and why. */
 export interface HeaderProblem {
-  readonly name: string;
+  /** Null if it is about all of them. */
+  readonly name: string | null;
   readonly message: string;
 }
 
@@ -29,7 +30,7 @@ const RESERVED = new RegExp(
 /** What is wrong with the headers that a customer wants sent along; empty if nothing is. */
 export function headerProblems(headers: object): readonly HeaderProblem[] {
   const entries = Object.entries(headers);
-  const problems = entries.flatMap(([name, value]) => {
+  const problems: HeaderProblem[] = entries.flatMap(([name, value]) => {
     const message = problemOf(name, value);
     return message === null ? [] : [{ name, message }];
   });
@@ -42,7 +43,7 @@ export function headerProblems(headers: object): readonly HeaderProblem[] {
   }
   const size = entries.reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
   if (entries.length > MOST_HEADERS) {
-    problems.push({ name: "", message: `There are more than ${MOST_HEADERS} headers` });
+    problems.push({ name: null, message: `There are more than ${MOST_HEADERS} headers` });
   } else if (size > MOST_CHARACTERS) {
     problems.push({
       name: "",

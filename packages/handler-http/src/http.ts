@@ -32,24 +32,24 @@ import { signatureHeaders } from "./sign.ts";
 
 export interface HttpOptions<C extends Catalog = Catalog> {
   /** Where webhooks may go. Default: port 443 of hosts with public addresses. */
-  readonly guard?: GuardOptions;
+  readonly guard?: GuardOptions | undefined;
   /** What is sent for an event, in place of the customer's format; null leaves it at that. */
-  readonly transform?: (event: TransformedEvent<C>) => Transformed | null;
+  readonly transform?: ((event: TransformedEvent<C>) => Transformed | null) | undefined;
   /** CloudEvents' `source`: a URI of yours. Default `posthorn`. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /**
    * Ask a receiver before anything is sent to it: it must repeat a challenge. So nobody can have you
    * call those who did not ask for it. Default false.
    */
-  readonly handshake?: boolean;
+  readonly handshake?: boolean | undefined;
   /** How long one attempt may take in all, in milliseconds. Default 15,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How much of an answer's text is recorded, in bytes; 0 to 4,096. Default 1,024. */
-  readonly excerptBytes?: number;
+  readonly excerptBytes?: number | undefined;
   /** A proxy that everything goes through. It must judge addresses: names go to it unresolved. */
-  readonly proxyUrl?: string;
+  readonly proxyUrl?: string | undefined;
   /** Who resolves names. Default: the machine's name servers. */
-  readonly resolve?: Resolve;
+  readonly resolve?: Resolve | undefined;
 }
 
 /** What `transform` is given: an event of the catalog, or one that Posthorn itself sends. */

@@ -1,4 +1,5 @@
 import {
+  createEventBus,
   defineCatalog,
   defineHandler,
   delivered,
@@ -9,6 +10,7 @@ import {
   type Logger,
   type Outcome,
   rejected,
+  type Storage,
 } from "@posthorn/core";
 import { http } from "@posthorn/handler-http";
 import { slack } from "@posthorn/handler-slack";
@@ -135,7 +137,10 @@ export interface World {
 }
 
 /** A bus, its API, and those who ask it: `Authorization: Api-Key <organization>`. */
-export function createWorld(options: Partial<RestApiOptions> = {}): World {
+export function createWorld({
+  storage,
+  ...options
+}: Partial<RestApiOptions> & { readonly storage?: Storage } = {}): World {
   const sent: string[] = [];
   const said: string[] = [];
   const logged: World["logged"][number][] = [];
@@ -153,7 +158,18 @@ export function createWorld(options: Partial<RestApiOptions> = {}): World {
   };
   const pager = createPager();
   const handlers = [slack({ baseUrl: nobody }), pager.handler, http()] as const;
-  const bus = createTestBus({ catalog, handlers, logger });
+  const inMemory = createTestBus({ catalog, handlers, logger });
+  const { system } = inMemory;
+  const encryptionKeys = [
+    { id: "1", key: Buffer.from("a key that is good for tests and no more").subarray(0, 32) },
+  ];
+  const bus =
+    storage === undefined
+      ? inMemory
+      : {
+          ...inMemory,
+          ...createEventBus({ catalog, handlers, logger, storage, encryptionKeys, system }),
+        };
   const api = createRestApi({ bus, authenticate: accountOf, logger, ...options });
 
   async function ask(method: string, path: string, asked: Asked = {}): Promise<Answered> {
