@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 import type { Handler, Json, Outcome } from "@posthorn/core";
 import { type ContractCase, cases, type Law } from "./case.ts";
@@ -111,6 +112,27 @@ export const handlerContract: readonly HandlerCase[] = [
           await issuesOf({ ...configuration, [key]: `${configuration[key]}\n \u0000` }),
         );
       }
+    },
+  }),
+
+  ...laws("generates", {
+    "what it makes is one of its secrets, and its configuration accepts it": async ({
+      handler,
+      configuration,
+      issuesOf,
+    }) => {
+      if (handler.generates === undefined) return;
+      const { key, create } = handler.generates;
+      const made = create(configuration, randomBytes);
+      assert.ok(handler.secrets?.includes(key), `"${key}" is none of its secrets`);
+      assert.deepEqual(await issuesOf({ ...configuration, [key]: made }), []);
+    },
+
+    "it makes another each time": ({ handler, configuration }) => {
+      if (handler.generates === undefined) return;
+      const { create } = handler.generates;
+      const made = Array.from({ length: 100 }, () => create(configuration, randomBytes));
+      assert.equal(new Set(made).size, 100);
     },
   }),
 
