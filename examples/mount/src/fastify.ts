@@ -9,7 +9,13 @@ const handler = toNodeHandler(api);
 app.register((scope, _options, done) => {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("*", (_request, _payload, parsed) => parsed(null));
-  for (const path of ["/webhooks", "/webhooks/*", "/event-types", "/event-types/*", "/openapi.json"]) {
+  for (const path of [
+    "/webhooks",
+    "/webhooks/*",
+    "/event-types",
+    "/event-types/*",
+    "/openapi.json",
+  ]) {
     scope.all(`/api/v1${path}`, (request, reply) => {
       reply.hijack();
       handler(request.raw, reply.raw);
