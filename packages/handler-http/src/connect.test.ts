@@ -4,9 +4,11 @@ import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { call, loopback } from "../test/call.ts";
 import { authority, expired, ofAnother, selfSigned, valid } from "../test/certificates.ts";
 import { answering, type RawServer, rawServer } from "../test/servers.ts";
-import type { GuardOptions } from "./guard.ts";
+import { guardedConnector } from "./connect.ts";
+import type { Guard, GuardOptions } from "./guard.ts";
 import { type HttpOptions, http } from "./http.ts";
 import { cachedResolver, type ResolvedAddress } from "./resolver.ts";
+import { Trouble } from "./trouble.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -90,6 +92,49 @@ describe("a name that leads to an address of the machine's own network", () => {
     expect(await call(handler, "https://hooks.acme.dev/")).toMatchObject({
       error: "blocked_address",
     });
+  });
+});
+
+describe("a connector", () => {
+  const open = (guard: Partial<Guard>, hostname: string, port: number): Promise<string> =>
+    new Promise((resolve) => {
+      const all: Guard = {
+        checkUrl: () => ({ problem: "denied" }),
+        checkTarget: () => null,
+        checkAddress: () => true,
+        ...guard,
+      };
+      const connect = guardedConnector(all, async () => ["127.0.0.1"]);
+      connect({ protocol: "http:", hostname, port: String(port) }, (error, socket) => {
+        socket?.destroy();
+        resolve(
+          error instanceof Trouble ? `${error.code} at ${error.phase}` : String(error ?? "open"),
+        );
+      });
+    });
+
+  it("asks about the target before anything is dialled, for addresses are never looked up", async () => {
+    const server = await serving(answering(OK));
+    const checkTarget = vi.fn(() => "address" as const);
+    expect(await open({ checkTarget }, "127.0.0.1", server.port)).toBe("blocked_address at url");
+    expect(checkTarget).toHaveBeenCalledWith({
+      protocol: "http:",
+      hostname: "127.0.0.1",
+      port: server.port,
+    });
+    expect(server.connections()).toBe(0);
+    expect(await open({}, "127.0.0.1", server.port)).toBe("open");
+  });
+
+  it("looks at the far end once more, and hangs up", async () => {
+    const server = await serving(answering(OK));
+    const answers = [true, false];
+    const checkAddress = vi.fn(() => answers.shift() ?? false);
+    expect(await open({ checkAddress }, "hooks.acme.dev", server.port)).toBe(
+      "blocked_address at connect",
+    );
+    expect(checkAddress.mock.calls).toEqual([["127.0.0.1"], ["127.0.0.1"]]);
+    await vi.waitFor(() => expect(server.open()).toBe(0));
   });
 });
 

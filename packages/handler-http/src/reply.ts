@@ -48,7 +48,7 @@ const WAIT_MS = 60_000;
  * RFC 9110 §10.2.3: a number of seconds, or a date in the future; null for anything else. How long
  * may be asked for is core's rule.
  */
-export function retryAfterMs(value: string | null, now: number): number | null {
+function retryAfterMs(value: string | null, now: number): number | null {
   const text = value?.trim() ?? "";
   if (/^\d{1,12}$/.test(text)) return Number(text) * 1_000;
   const at = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;

@@ -45,6 +45,7 @@ export interface WebhookDeliveryWithAttempts extends WebhookDelivery {
 
 export interface WebhookAttempt {
   readonly started_at: string;
+  /** To the nearest ten. */
   readonly duration_ms: number;
   readonly outcome: OutcomeType;
   readonly counted: boolean;
@@ -151,9 +152,12 @@ export function shownDelivery(delivery: Delivery, urls: Urls): WebhookDelivery {
   };
 }
 
+/** Coarse, for the time that a connection takes to fail tells of a network. */
+const GRAIN_MS = 10;
+
 const shownAttempt = (attempt: Omit<Attempt, "token">): WebhookAttempt => ({
   started_at: wireInstant(attempt.startedAt),
-  duration_ms: attempt.durationMs,
+  duration_ms: Math.round(attempt.durationMs / GRAIN_MS) * GRAIN_MS,
   outcome: attempt.outcome,
   counted: attempt.counted,
   late: attempt.late,
