@@ -137,6 +137,16 @@ for (const [name, open] of Object.entries(storages)) {
       expect(await secrets()).toEqual(["secret-here-2-4"]);
     });
 
+    it("can be rotated again when those before have ended", async () => {
+      const { bus, create, secrets, system } = setup(await open());
+      const reference = { organization, id: (await create()).id };
+      await bus.subscriptions.rotateSecret(reference);
+      const { previousLiveUntil } = await bus.subscriptions.rotateSecret(reference);
+      system.moveTo(previousLiveUntil + 10_000);
+      await bus.subscriptions.rotateSecret(reference);
+      expect(await secrets()).toEqual(["secret-here-2-4", "secret-here-2-3"]);
+    });
+
     it("stays live while other things of its subscription change", async () => {
       const { bus, create, secrets } = setup(await open());
       const { id } = await create();

@@ -96,7 +96,7 @@ describe("a name that leads to an address of the machine's own network", () => {
 });
 
 describe("a connector", () => {
-  const open = (guard: Partial<Guard>, hostname: string, port: number): Promise<string> =>
+  const open = (guard: Partial<Guard>, hostname: string, port: number | ""): Promise<string> =>
     new Promise((resolve) => {
       const all: Guard = {
         checkUrl: () => ({ problem: "denied" }),
@@ -124,6 +124,12 @@ describe("a connector", () => {
     });
     expect(server.connections()).toBe(0);
     expect(await open({}, "127.0.0.1", server.port)).toBe("open");
+  });
+
+  it("knows the port of a URL that leaves it out, also beside an IPv6 address", async () => {
+    const checkTarget = vi.fn(() => "address" as const);
+    expect(await open({ checkTarget }, "::1", "")).toBe("blocked_address at url");
+    expect(checkTarget).toHaveBeenCalledWith({ protocol: "http:", hostname: "::1", port: 80 });
   });
 
   it("looks at the far end once more, and hangs up", async () => {

@@ -1,6 +1,6 @@
 import type { LookupFunction } from "node:net";
 import { buildConnector } from "undici";
-import { type Guard, targetOf } from "./guard.ts";
+import { type Guard, portOf } from "./guard.ts";
 import { connectTrouble, Trouble } from "./trouble.ts";
 
 const WITHIN_MS = 5_000;
@@ -43,10 +43,7 @@ export function guardedConnector(
   const connect = buildConnector({ timeout: WITHIN_MS, allowH2: false, lookup });
   return (options, callback) => {
     const { protocol, hostname } = options;
-    const port =
-      options.port === ""
-        ? targetOf(new URL(`${protocol}//${hostname}`)).port
-        : Number(options.port);
+    const port = portOf(protocol, options.port);
     const problem = guard.checkTarget({ protocol, hostname, port });
     if (problem !== null) {
       callback(new Trouble("blocked_address", "url", new Error(problem)), null);

@@ -139,12 +139,15 @@ export function createGuard(options: GuardOptions = {}): Guard {
   };
 }
 
-/** What a URL is dialled at. */
-export const targetOf = ({ protocol, hostname, port }: URL): Target => ({
+const targetOf = ({ protocol, hostname, port }: URL): Target => ({
   protocol,
   hostname,
-  port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
+  port: portOf(protocol, port),
 });
+
+/** A port as URLs write it, which leave out the scheme's own. */
+export const portOf = (protocol: string, port: string): number =>
+  port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
 
 interface Rules {
   readonly networks: readonly Network[];

@@ -180,6 +180,15 @@ describe("a receiver", () => {
     });
   }
 
+  it("that drips its body has taken the event, and is not listened to for long", async () => {
+    const startedAt = performance.now();
+    const called = await call(handler, urlOf(servers.get("that drips its body") as RawServer), {
+      signal: AbortSignal.timeout(15_000),
+    });
+    expect(called.type).toBe("delivered");
+    expect(performance.now() - startedAt).toBeLessThan(2_000 + GRACE_MS);
+  });
+
   it("that never finishes TLS ends within the deadline, and has received nothing", async () => {
     const server = await rawServer((socket) => socket.resume());
     const called = await call(handler, urlOf(server, "https"), deadline());
