@@ -155,6 +155,17 @@ describe("connections", () => {
     expect(server.connections()).toBeLessThanOrEqual(2);
   });
 
+  it("are no more to one host than the host of the bus allows", async () => {
+    const server = await serving((socket) => {
+      socket.on("data", () => setTimeout(() => socket.write(OK), 20));
+    });
+    const handler = http({ ...loopback, connections: 3 });
+    const url = `http://hooks.acme.dev:${server.port}/`;
+    const all = await Promise.all(Array.from({ length: 12 }, () => call(handler, url)));
+    expect(all.map(({ type }) => type)).toEqual(Array(12).fill("delivered"));
+    expect(server.connections()).toBe(3);
+  });
+
   it("N15 ignore the proxy of the environment", async () => {
     const server = await serving(answering(OK));
     const proxy = await serving(answering(OK));

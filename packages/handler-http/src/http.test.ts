@@ -343,6 +343,8 @@ describe("options", () => {
     [{ excerptBytes: Number.NaN }, "excerptBytes"],
     [{ proxyUrl: "socks5://a" }, "proxyUrl"],
     [{ proxyUrl: "a" }, "proxyUrl"],
+    [{ connections: 0 }, "connections"],
+    [{ connections: 1.5 }, "connections"],
     [{ guard: { allow: ["127.0.0.0/invalid"] } }, "127.0.0.0/invalid"],
   ])("%o is refused", (options, named) => {
     expect(() => http(options)).toThrow(named);

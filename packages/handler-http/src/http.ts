@@ -44,6 +44,11 @@ export interface HttpOptions<C extends Catalog = Catalog> {
   readonly handshake?: boolean | undefined;
   /** How long one attempt may take in all, in milliseconds. Default 15,000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * How many connections there may be to one origin at a time, 1 to 10,000. Default 128: more than
+   * a bus has in flight unless its `concurrency` is raised.
+   */
+  readonly connections?: number | undefined;
   /** How much of an answer's text is recorded, in bytes; 0 to 4,096. Default 1,024. */
   readonly excerptBytes?: number | undefined;
   /** A proxy that everything goes through. It must judge addresses: names go to it unresolved. */
@@ -65,9 +70,13 @@ export function http<C extends Catalog = Catalog>(
   options: HttpOptions<NoInfer<C>> = {},
 ): Handler<"http", HttpConfigurationInput, HttpConfiguration> {
   const { source = "posthorn", timeoutMs = 15_000, excerptBytes = 1_024, proxyUrl } = options;
+  const { connections = 128 } = options;
   if (!/^[!-~]+$/.test(source)) throw invalid("source must be a URI");
   if (!(Number.isInteger(excerptBytes) && excerptBytes >= 0 && excerptBytes <= 4_096)) {
     throw invalid("excerptBytes must be a whole number from 0 to 4,096");
+  }
+  if (!(Number.isInteger(connections) && connections >= 1 && connections <= 10_000)) {
+    throw invalid("connections must be a whole number from 1 to 10,000");
   }
   if (proxyUrl !== undefined && !/^https?:$/.test(URL.parse(proxyUrl)?.protocol ?? "")) {
     throw invalid("proxyUrl must be an http or https URL");
@@ -75,7 +84,9 @@ export function http<C extends Catalog = Catalog>(
   const guard = createGuard(options.guard);
   const resolve = cachedResolver(options.resolve ?? askNameServers);
   const pools =
-    proxyUrl === undefined ? directPools(guardedConnector(guard, resolve)) : proxyPools(proxyUrl);
+    proxyUrl === undefined
+      ? directPools(guardedConnector(guard, resolve), connections)
+      : proxyPools(proxyUrl, connections);
   const transform = options.transform as ((event: Event) => Transformed | null) | undefined;
   const keyOf = keyCache();
   const mustConfirm = options.handshake ?? false;

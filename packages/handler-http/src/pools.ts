@@ -7,7 +7,6 @@ export interface Pools {
 }
 
 const MOST_ORIGINS = 256;
-const MOST_CONNECTIONS = 32;
 /** Node's servers close idle connections after five seconds: a request must not meet that moment. */
 const IDLE_MS = 4_000;
 /** However often it is used, a connection does not outlive a change of its name for longer. */
@@ -15,7 +14,6 @@ const LONGEST_LIFE_MS = 60_000;
 const LARGEST_HEADERS = 16_384;
 
 const limits = {
-  connections: MOST_CONNECTIONS,
   clientTtl: LONGEST_LIFE_MS,
   keepAliveTimeout: IDLE_MS,
   keepAliveMaxTimeout: LONGEST_LIFE_MS,
@@ -28,11 +26,11 @@ const limits = {
 } as const;
 
 /** Pools that connect for themselves. The one that was idle for longest makes room for another. */
-export function directPools(connect: buildConnector.connector): Pools {
+export function directPools(connect: buildConnector.connector, connections: number): Pools {
   const pools = new Map<string, Pool>();
   return {
     at: (origin) => {
-      const pool = pools.get(origin) ?? new Pool(origin, { ...limits, connect });
+      const pool = pools.get(origin) ?? new Pool(origin, { ...limits, connections, connect });
       pools.delete(origin);
       pools.set(origin, pool);
       const [oldest] = pools;
@@ -46,7 +44,7 @@ export function directPools(connect: buildConnector.connector): Pools {
 }
 
 /** Everything through one proxy, with CONNECT. Which addresses it dials is the proxy's business. */
-export function proxyPools(proxyUrl: string): Pools {
-  const agent = new ProxyAgent({ ...limits, uri: proxyUrl, proxyTunnel: true });
+export function proxyPools(proxyUrl: string, connections: number): Pools {
+  const agent = new ProxyAgent({ ...limits, connections, uri: proxyUrl, proxyTunnel: true });
   return { at: () => agent };
 }
