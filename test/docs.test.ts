@@ -212,6 +212,7 @@ function routesTable(): readonly string[] {
     deliveries: {},
     replays: {},
     eventTypes: {},
+    description: {},
   } as never);
   return toTable(
     ["", "", "status", "action"],
