@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { http as httpHandler } from "@posthorn/handler-http";
 import { Agent, request } from "undici";
 
 const TIMEOUT_MS = 15_000;
@@ -9,7 +10,7 @@ export interface Sender {
   close(): Promise<void>;
 }
 
-/** As a handler does it: `undici.request`, connections kept, every wait bounded. */
+/** The least that a sender does: `undici.request`, connections kept, every wait bounded. */
 export function sender(url: string, secret: string, connections: number): Sender {
   const signed = signing(secret);
   const dispatcher = new Agent({
@@ -34,6 +35,43 @@ export function sender(url: string, secret: string, connections: number): Sender
     close: () => dispatcher.close(),
   };
 }
+
+/** As a webhook goes out: by the handler itself, with its guard, its envelope and its signature. */
+export function webhook(url: string, secret: string, connections: number): Sender {
+  const guard = { allow: ["127.0.0.1"], http: true, ports: "any" } as const;
+  const handler = httpHandler({ guard, connections, timeoutMs: TIMEOUT_MS });
+  const configuration = {
+    url,
+    secret: `whsec_${secret}`,
+    format: "standard",
+    headers: {},
+    authorization: null,
+  } as const;
+  const subscription = { id: "s", organization: "acme", name: "Hooks" };
+  const occurredAt = Date.now();
+  let sent = 0;
+  return {
+    send: async (payload, signal = AbortSignal.timeout(TIMEOUT_MS)) => {
+      const id = `msg_${sent++}`;
+      const type = "project_created";
+      const event = { id, type, organization: "acme", occurredAt, actor: null, trace: null };
+      const outcome = await handler.deliver({
+        event: { ...event, payload, data: null },
+        delivery: { id, attempt: 1 },
+        configuration,
+        subscription,
+        state: null,
+        signal,
+        timeoutMs: TIMEOUT_MS,
+        logger: silent,
+      });
+      if (outcome.type !== "delivered") throw new Error(outcome.reason);
+    },
+    close: async () => {},
+  };
+}
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** As a job usually does it: the `fetch` of Node. */
 export function fetcher(url: string, secret: string): Sender {

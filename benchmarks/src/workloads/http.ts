@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { someData } from "../event.ts";
 import type { Ground } from "../ground.ts";
-import { fetcher, type Sender, sender } from "../http-post.ts";
+import { fetcher, type Sender, sender, webhook } from "../http-post.ts";
 import { bullmq } from "../peers/bullmq.ts";
 import { graphileWorker } from "../peers/graphile-worker.ts";
 import type { Peer } from "../peers/peer.ts";
@@ -66,14 +66,14 @@ function contestOf(ground: Ground, course: Course, size: Size): Contest {
         const isOurs = ours.includes(peer);
         return {
           name: peer.name,
-          note: `${isOurs ? "undici.request" : "fetch"}; ${peer.settings}`,
+          note: `${isOurs ? "handler-http, guard and signature on" : "fetch"}; ${peer.settings}`,
           run: async () => [
             await withReceiver(course, (url, secret) =>
               delivering(
                 ground,
                 peer,
                 course,
-                isOurs ? sender(url, secret, concurrency) : fetcher(url, secret),
+                isOurs ? webhook(url, secret, concurrency) : fetcher(url, secret),
               ),
             ),
           ],

@@ -51,7 +51,7 @@ export interface Guard {
   checkAddress(address: string): boolean;
 }
 
-export interface Target {
+interface Target {
   /** `https:` or another. */
   readonly protocol: string;
   /** As `URL.hostname` has it, with or without brackets. */
