@@ -1,4 +1,5 @@
 import { type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
+import { noting } from "./send.ts";
 
 /** Keep-alive connections, by origin. */
 export interface Pools {
@@ -27,18 +28,22 @@ const limits = {
 
 /** Pools that connect for themselves. The one that was idle for longest makes room for another. */
 export function directPools(connect: buildConnector.connector, connections: number): Pools {
-  const pools = new Map<string, Pool>();
+  const pools = new Map<string, { readonly pool: Pool; readonly noting: Dispatcher }>();
+  const opened = (origin: string): { readonly pool: Pool; readonly noting: Dispatcher } => {
+    const pool = new Pool(origin, { ...limits, connections, connect });
+    return { pool, noting: noting(pool) };
+  };
   return {
     at: (origin) => {
-      const pool = pools.get(origin) ?? new Pool(origin, { ...limits, connections, connect });
+      const known = pools.get(origin) ?? opened(origin);
       pools.delete(origin);
-      pools.set(origin, pool);
+      pools.set(origin, known);
       const [oldest] = pools;
       if (pools.size > MOST_ORIGINS && oldest !== undefined) {
         pools.delete(oldest[0]);
-        void oldest[1].close();
+        void oldest[1].pool.close();
       }
-      return pool;
+      return known.noting;
     },
   };
 }
@@ -46,5 +51,6 @@ export function directPools(connect: buildConnector.connector, connections: numb
 /** Everything through one proxy, with CONNECT. Which addresses it dials is the proxy's business. */
 export function proxyPools(proxyUrl: string, connections: number): Pools {
   const agent = new ProxyAgent({ ...limits, connections, uri: proxyUrl, proxyTunnel: true });
-  return { at: () => agent };
+  const dispatcher = noting(agent);
+  return { at: () => dispatcher };
 }

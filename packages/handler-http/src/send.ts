@@ -45,23 +45,20 @@ const MOST_INFORMATIONAL = 20;
 export async function send(dispatcher: Dispatcher, sending: Sending): Promise<Reply> {
   const startedAt = performance.now();
   const since = (): number => Math.round(performance.now() - startedAt);
-  let started = false;
-  const flood = new AbortController();
-  let informational = 0;
+  const course: Course = { controller: null, informational: 0 };
   try {
-    const { url, body, headers, excerptBytes } = sending;
-    const signal = AbortSignal.any([sending.signal, flood.signal]);
+    const { url, body, headers, excerptBytes, signal } = sending;
     const response = await request(url, {
-      dispatcher: noting(dispatcher, () => {
-        started = true;
-      }),
+      dispatcher,
       method: "POST",
       body,
       headers: { ...headers, "accept-encoding": "identity" },
       signal,
+      opaque: course,
       onInfo: () => {
-        informational += 1;
-        if (informational > MOST_INFORMATIONAL) flood.abort();
+        course.informational += 1;
+        if (course.informational <= MOST_INFORMATIONAL) return;
+        course.controller?.abort(new Trouble("bad_response", "response"));
       },
     });
     const { statusCode, headers: answered } = response;
@@ -74,54 +71,60 @@ export async function send(dispatcher: Dispatcher, sending: Sending): Promise<Re
       durationMs: since(),
     };
   } catch (error) {
-    const trouble = flood.signal.aborted
-      ? new Trouble("bad_response", "response")
-      : troubleOf(error);
-    const { code, phase, cause } = trouble;
-    return { status: null, trouble: code, phase, sent: started, cause, durationMs: since() };
-  }
-
-  function troubleOf(error: unknown): Trouble {
-    if (error instanceof Trouble) return error;
-    if (sending.signal.aborted)
-      return new Trouble("timeout", started ? "response" : "connect", error);
-    if (started) return answerTrouble(error);
-    return sending.proxied ? proxyTrouble(error) : new Trouble("connect_error", "connect", error);
+    const sent = course.controller !== null;
+    const { code, phase, cause } = troubleOf(error, sent, sending);
+    return { status: null, trouble: code, phase, sent, cause, durationMs: since() };
   }
 }
 
-/** Tells when a request is written to a connection: before that, nothing can have arrived. */
-const noting = (dispatcher: Dispatcher, note: () => void): Dispatcher =>
+/** How far a request has come. */
+interface Course {
+  /** Set when it is written to a connection: before that, nothing can have arrived. */
+  controller: Dispatcher.DispatchController | null;
+  informational: number;
+}
+
+/** Has a dispatcher note how far its requests have come; {@link send} needs one that does. */
+export const noting = (dispatcher: Dispatcher): Dispatcher =>
   dispatcher.compose((dispatch) => (options, handler) => {
+    const { opaque } = options as { readonly opaque?: Course };
     const start = handler.onRequestStart?.bind(handler);
     handler.onRequestStart = (controller, context) => {
-      note();
+      if (opaque !== undefined) opaque.controller = controller;
       start?.(controller, context);
     };
     return dispatch(options, handler);
   });
 
-/** The beginning of a body, as it is: never inflated. A body that breaks off has said enough. */
-async function readCapped(
-  body: Dispatcher.ResponseData["body"],
-  atLeast: number,
-): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const timer = setTimeout(() => body.destroy(), BODY_WITHIN_MS);
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      if (size < Math.max(atLeast, FOR_READING)) chunks.push(chunk);
-      size += chunk.length;
-      if (size > MOST_BYTES) break;
-    }
-  } catch {
-    // The status stands.
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(chunks);
+function troubleOf(error: unknown, sent: boolean, { signal, proxied }: Sending): Trouble {
+  if (error instanceof Trouble) return error;
+  if (signal.aborted) return new Trouble("timeout", sent ? "response" : "connect", error);
+  if (sent) return answerTrouble(error);
+  return proxied ? proxyTrouble(error) : new Trouble("connect_error", "connect", error);
 }
+
+/** The beginning of a body, as it is: never inflated. A body that breaks off has said enough. */
+function readCapped(body: Dispatcher.ResponseData["body"], atLeast: number): Promise<Uint8Array> {
+  const most = Math.max(atLeast, FOR_READING);
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer = setTimeout(() => body.destroy(), BODY_WITHIN_MS);
+    body.on("data", (chunk: Buffer) => {
+      if (size < most) chunks.push(chunk);
+      size += chunk.length;
+      if (size > MOST_BYTES) body.destroy();
+    });
+    // The status stands, whatever becomes of the body.
+    body.on("error", () => {});
+    body.on("close", () => {
+      clearTimeout(timer);
+      resolve(chunks.length === 0 ? NOTHING : Buffer.concat(chunks));
+    });
+  });
+}
+
+const NOTHING = new Uint8Array();
 
 /** Enough for the answer to a handshake. */
 const FOR_READING = 1_024;
