@@ -220,7 +220,10 @@ async function webhooks(
     return {
       name,
       operation: received(name, eventType, data, example),
-      schema: [data, embedded(jsonSchemaOf(`catalog.${name}.schema`, eventType.schema, "output"), data)] as const,
+      schema: [
+        data,
+        embedded(jsonSchemaOf(`catalog.${name}.schema`, eventType.schema, "output"), data),
+      ] as const,
     };
   });
   const described = await Promise.all(all);
