@@ -93,7 +93,7 @@ export interface Storage<Tx = never> {
    * - Deliveries with two or more lapses are suspects: claimed only with `alone`, one at a time
    *   and nothing else with it. `suspects` tells that some are due.
    * - Organizations take turns: none has a second lane while another that has something due has
-   *   none. Where more lanes are due than a claim looks at, each organization has its turn in one
+   *   none, unless its turn went to a lane whose gates refuse. Where more lanes are due than a claim looks at, each organization has its turn in one
    *   of the next claims, however much is due in others.
    * - Of one organization, lanes whose delivery is due earliest come first (one that was canceled
    *   meanwhile may count once more); one lane's backlog never keeps another lane's first delivery

@@ -35,6 +35,20 @@ const isFreeToGo = (
   !subscription.deleted &&
   isServed(subscription, entry);
 
+/** Organizations whose turn may have gone to a lane whose gates refuse; what an order holds may be due. */
+const mayBeRefused = (entry: Claimed, ledger: Ledger): ReadonlySet<string | undefined> =>
+  new Set(
+    [...ledger.deliveries.values()]
+      .filter(
+        ({ status, flight, dueAt, subscription }) =>
+          status === "pending" &&
+          flight === null &&
+          (dueAt === null || dueAt <= entry.now) &&
+          subscription?.gates.length !== 0,
+      )
+      .map(({ subscription }) => subscription?.organization),
+  );
+
 function remaining(entry: Claimed, ledger: Ledger): readonly KnownDelivery[] {
   const taken = new Set(entry.claims.map(({ deliveryId }) => deliveryId));
   const lapsed = new Set(entry.lapsed.map(({ id }) => id));
@@ -294,9 +308,11 @@ export const flightRules: readonly Rule[] = [
       const greedy = [...counts(lanes.values())].find(([, count]) => count > 1);
       if (greedy === undefined) return null;
       const served = new Set(lanes.values());
+      const refused = mayBeRefused(entry, ledger);
       const hungry = remaining(entry, ledger).find(
         ({ subscription }) =>
           !served.has(subscription?.organization) &&
+          !refused.has(subscription?.organization) &&
           (entry.inFlight.get(subscription?.id ?? "") ?? 0) < entry.perLane,
       );
       return hungry === undefined
