@@ -10,6 +10,8 @@ const REMEASURE_AFTER_MS = 60_000;
  */
 const LONGEST_ANSWER_MS = 250;
 const TRIES = 3;
+/** No network is so slow: the process stood still meanwhile. */
+const INTERRUPTED_MS = 5_000;
 const REMEASURE_SLOW_AFTER_MS = 5_000;
 
 /**
@@ -45,14 +47,14 @@ export function storageClock(storage: Pick<Storage, "clock">, system: System): C
   let measuring: Promise<void> | null = null;
   async function measure(): Promise<void> {
     let best: Anchor | null = null;
-    // A try in which the machine slept counts apart: what came before it is worth nothing any more.
-    for (let [tries, sleeps] = [0, 0]; tries < TRIES && sleeps < TRIES; ) {
+    // A try in which the process stood still, or the machine slept, tells nothing of the next one.
+    for (let [tries, interruptions] = [0, 0]; tries < TRIES && interruptions < TRIES; ) {
       const since = { wall: system.now(), mono: system.mono() };
       const at = storage.clock === undefined ? system.now() : await storage.clock();
       const found = anchor(at, since);
       if (best === null || partedSince(best) || found.tookMs < best.tookMs) best = found;
       if (best.tookMs <= LONGEST_ANSWER_MS) break;
-      if (partedSince(since)) sleeps += 1;
+      if (partedSince(since) || found.tookMs > INTERRUPTED_MS) interruptions += 1;
       else tries += 1;
     }
     anchored = best ?? anchored;
