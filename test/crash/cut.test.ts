@@ -202,10 +202,11 @@ async function claim(storage: Storage, now: number, slots = 1): Promise<readonly
 const settle = (storage: Storage, claims: readonly Claim[]): Promise<readonly SettleResult[]> =>
   storage.settle(
     claims.map(
-      ({ deliveryId, subscriptionId, token }): Settlement => ({
+      ({ deliveryId, subscriptionId, token, delivery }): Settlement => ({
         deliveryId,
         subscriptionId,
         token,
+        delivery,
         plain: false,
         attempt: {
           deliveryId,

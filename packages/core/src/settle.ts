@@ -123,6 +123,7 @@ export function createSettle(options: {
       deliveryId,
       subscriptionId,
       token,
+      delivery: claim.delivery,
       plain: isPlain(claim, landing, tells ? trouble : null),
       attempt: {
         deliveryId,

@@ -317,11 +317,15 @@ export interface ClaimResult {
 
 /** The end of one flight, as the process that flew it reports it. */
 export interface Settlement extends Flight {
+  /** As it was claimed, and still is: nothing changes of a delivery in flight. */
+  readonly delivery: Delivery;
   /** The attempt; whether it counts is for `apply` to say. */
   readonly attempt: Omit<Attempt, "counted" | "late">;
   /**
    * Nothing but this delivery changes: it was delivered, and neither gate, subscription nor state
-   * has anything to learn, and none is queued behind it. The storage then need not read or lock them.
+   * has anything to learn, and none is queued behind it. The storage then need not read or lock them,
+   * and may ask `apply` with the delivery as it was claimed, to write what follows if the flight
+   * is not over yet.
    */
   readonly plain: boolean;
 }

@@ -123,6 +123,11 @@ export interface Dialect {
   /** It is one statement, which happens or does not without a transaction around it. */
   readonly appendsAtOnce: boolean;
 
+  /** Null where an update cannot tell which rows it has changed. */
+  readonly landing: Landing | null;
+  /** It is one statement, as `appendsAtOnce`. */
+  readonly landsAtOnce: boolean;
+
   /** Selects the database's time (`now`, epoch milliseconds); null where it is this computer's. */
   readonly clock: string | null;
 }
@@ -133,6 +138,12 @@ export interface Dialect {
  * other.
  */
 type Appending = (events: readonly SentRow[]) => Script<ReadonlySet<string>>;
+
+/**
+ * Ends flights that are on, each by the token of its attempt, as delivered, and adds their attempts;
+ * answers the ids of those deliveries.
+ */
+type Landing = (landings: readonly SentRow[]) => Script<ReadonlySet<string>>;
 
 /** A row that goes along with a statement. */
 export type SentRow = { readonly [column: string]: string | number | null };
@@ -150,6 +161,36 @@ export const EVENT_COLUMNS: Columns = {
   idempotency_key: "key",
   announced: "int",
 };
+
+export const ATTEMPT_COLUMNS: Columns = {
+  delivery_id: "key",
+  token: "key",
+  started_at: "int",
+  duration_ms: "int",
+  outcome: "text",
+  counted: "int",
+  late: "int",
+  reason: "text",
+  remedy: "text",
+  details: "text",
+  together: "int",
+};
+
+/** Attempts that delivered, and how many that makes. */
+export const LANDING_COLUMNS: Columns = { ...ATTEMPT_COLUMNS, attempts: "int" };
+
+/** What becomes of the delivery (`t`) of a landing (`r`), if its flight is on. */
+export const LANDED = {
+  set: {
+    status: "1",
+    lease_until: "null",
+    token: "null",
+    attempts: "r.attempts",
+    reason: "null",
+    completed_at: "r.started_at + r.duration_ms",
+  },
+  where: "t.id = r.delivery_id and t.token = r.token",
+} as const;
 
 export const MARKER_COLUMNS: Columns = { event_id: "key", organization: "key" };
 

@@ -151,20 +151,6 @@ export const toDelivery = (row: Row): Delivery => ({
   completedAt: intOrNull(row["completed_at"]),
 });
 
-export const ATTEMPT_COLUMNS: Columns = {
-  delivery_id: "key",
-  token: "key",
-  started_at: "int",
-  duration_ms: "int",
-  outcome: "text",
-  counted: "int",
-  late: "int",
-  reason: "text",
-  remedy: "text",
-  details: "text",
-  together: "int",
-};
-
 export const attemptRow = (attempt: Attempt): SentRow => ({
   delivery_id: attempt.deliveryId,
   token: attempt.token,

@@ -14,23 +14,17 @@ import {
 } from "@posthorn/core";
 import { appending } from "./append.ts";
 import { canceled, DELETED, deliveriesIn, duesOf } from "./deliveries.ts";
-import { type Dialect, sent } from "./dialect.ts";
+import { ATTEMPT_COLUMNS, type Dialect, type SentRow, sent } from "./dialect.ts";
 import { findingsIn } from "./findings.ts";
 import { gatesIn } from "./gates.ts";
 import { type LockedLane, lanesIn } from "./lanes.ts";
 import { queuesIn } from "./queues.ts";
-import {
-  ATTEMPT_COLUMNS,
-  attemptRow,
-  isSet,
-  text,
-  textOrNull,
-  toDelivery,
-  toSubscription,
-} from "./records.ts";
+import { attemptRow, isSet, text, textOrNull, toDelivery, toSubscription } from "./records.ts";
 import { change, rowsOf, type Script } from "./script.ts";
 
 export interface Settling {
+  /** Ends plain flights that are on, each by itself; answers those that it has ended. */
+  land(settlements: readonly Settlement[], apply: Apply): Script<ReadonlySet<Settlement>>;
   settle(settlements: readonly Settlement[], apply: Apply): Script<Settled>;
   release(flights: readonly Flight[], dueAt: number): Script<void>;
 }
@@ -78,8 +72,33 @@ export function settling(dialect: Dialect): Settling {
     };
   }
 
+  function* land(
+    settlements: readonly Settlement[],
+    apply: Apply,
+  ): Script<ReadonlySet<Settlement>> {
+    const { landing } = dialect;
+    if (landing === null) return new Set();
+    const byId = new Map<string, Settlement>();
+    const delivered: SentRow[] = [];
+    for (const settlement of single(settlements)) {
+      const change = settlement.plain ? changeOf(settlement, apply) : null;
+      if (change?.next.status !== "delivered") continue;
+      byId.set(settlement.deliveryId, settlement);
+      delivered.push({
+        ...attemptRow({ ...settlement.attempt, counted: change.counted, late: false }),
+        attempts: change.next.attempts ?? settlement.delivery.attempts,
+      });
+    }
+    const ended = delivered.length === 0 ? [] : yield* landing(delivered);
+    return new Set([...ended].flatMap((id) => byId.get(id) ?? []));
+  }
+
   return {
-    settle: function* (settlements, apply) {
+    land,
+
+    settle: function* (all, apply) {
+      const ended = yield* land(all, apply);
+      const settlements = all.filter((settlement) => !ended.has(settlement));
       const around = yield* surroundings(settlements.filter(({ plain }) => !plain));
       const found = yield* deliveries.lock(settlements.map(({ deliveryId }) => deliveryId));
       const flights = new Map(
@@ -99,7 +118,8 @@ export function settling(dialect: Dialect): Settling {
       const changed = { gates: new Set<string>(), subscriptions: new Set<string>() };
       const disabled = new Set<string>();
       const events: NewEvent[] = [];
-      const results = settlements.map((settlement): SettleResult => {
+      const results = all.map((settlement): SettleResult => {
+        if (ended.has(settlement)) return "settled";
         const { deliveryId, subscriptionId, attempt } = settlement;
         const flight = flights.get(deliveryId);
         if (flight === undefined || !isOn(settlement)) {
@@ -173,6 +193,24 @@ export function settling(dialect: Dialect): Settling {
       yield* lanes.expect([...duesOf(released), ...called]);
     },
   };
+}
+
+/** Those whose delivery has no other: of several, the first one counts. */
+function single(settlements: readonly Settlement[]): readonly Settlement[] {
+  const byId = Map.groupBy(settlements, ({ deliveryId }) => deliveryId);
+  return byId.size === settlements.length
+    ? settlements
+    : [...byId.values()].flatMap((all) => (all.length === 1 ? all : []));
+}
+
+/** What follows from a plain settlement; null if that cannot be said: it is asked again, and fails alone. */
+function changeOf(settlement: Settlement, apply: Apply): SettleChange | null {
+  const { delivery } = settlement;
+  try {
+    return apply(settlement, { delivery, subscription: null, gates: [], order: "none" });
+  } catch {
+    return null;
+  }
 }
 
 /** What settlements that are not plain can change beside their deliveries. */

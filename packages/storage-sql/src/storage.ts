@@ -40,6 +40,8 @@ export interface SqlStorage<Name extends DialectName> extends Storage<SqlTransac
   migrate(options?: { readonly print?: boolean }): Promise<Migrated>;
 }
 
+const NONE: ReadonlySet<never> = new Set<never>();
+
 /** For how long dispatching is in haste once it had to be. */
 const HASTE_MS = 60_000;
 
@@ -138,8 +140,33 @@ export function sqlStorage<Name extends DialectName>(
     }
   }
 
-  /** All together; or, if the database refuses something of it, one by one. */
+  /** What is plain without a transaction, where one statement can; the others, and what that leaves, in one. */
   async function settle(
+    settlements: readonly Settlement[],
+    apply: Parameters<Storage["settle"]>[1],
+  ): Promise<Settled> {
+    const ended = dialect.landsAtOnce ? await landAtOnce(settlements, apply) : NONE;
+    const left = settlements.filter((settlement) => !ended.has(settlement));
+    const { results, failures } = await settleInOne(left, apply);
+    const resultOf = new Map(left.map((settlement, index) => [settlement, results[index]]));
+    return { results: settlements.map((each) => resultOf.get(each) ?? "settled"), failures };
+  }
+
+  /** What the database refuses is left to be tried one by one. */
+  async function landAtOnce(
+    settlements: readonly Settlement[],
+    apply: Parameters<Storage["settle"]>[1],
+  ): Promise<ReadonlySet<Settlement>> {
+    try {
+      return await query(() => settles.land(settlements, apply));
+    } catch (error) {
+      if (isPosthornError(error)) throw error;
+      return NONE;
+    }
+  }
+
+  /** All together; or, if the database refuses something of it, one by one. */
+  async function settleInOne(
     settlements: readonly Settlement[],
     apply: Parameters<Storage["settle"]>[1],
   ): Promise<Settled> {

@@ -91,6 +91,7 @@ export const settlementOf = (claim: Claim, plain: boolean): Settlement => ({
   deliveryId: claim.deliveryId,
   subscriptionId: claim.subscriptionId,
   token: claim.token,
+  delivery: claim.delivery,
   plain,
   attempt: {
     deliveryId: claim.deliveryId,

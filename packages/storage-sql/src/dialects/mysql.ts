@@ -143,6 +143,8 @@ export function mysqlDialect(
       yield* change(markers, inAscii(markerRows(candidates, fresh)));
       return fresh;
     },
+    landing: null,
+    landsAtOnce: false,
     // Not through local time, which has one hour twice when summer time ends.
     clock: "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000 as now",
   };

@@ -1,10 +1,13 @@
 import {
+  ATTEMPT_COLUMNS,
   type Columns,
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
   IS_FIRST,
   KEY_ORDER,
+  LANDED,
+  LANDING_COLUMNS,
   LANES_AFTER,
   listOf,
   queuedIn,
@@ -56,6 +59,7 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     .join(
       ", ",
     )}) on conflict do nothing returning id, organization) insert into ${table("unrouted")} (event_id, organization) select id, organization from e returning event_id as id`;
+  const land = `with e as (update ${table("deliveries")} as t set ${assigned(LANDED.set)} from ${rows("r", LANDING_COLUMNS)} where ${LANDED.where} returning r.*) insert into ${table("attempts")} (${listOf(ATTEMPT_COLUMNS)}) select ${listOf(ATTEMPT_COLUMNS)} from e on conflict do nothing returning delivery_id as id`;
   const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ${given("int")} for update skip locked`;
   const firsts = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at nulls first, d.id limit ${given("int")}) d`;
   const due = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ${given("int")}) d order by r.nr, d.due_at, d.id`;
@@ -104,6 +108,14 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
           : yield* rowsOf(events, sent(given));
       return new Set(added.map(({ id }) => id as string));
     },
+    landing: function* (landings) {
+      const inOrder = landings.toSorted((a, b) =>
+        String(a["delivery_id"]) < String(b["delivery_id"]) ? -1 : 1,
+      );
+      const ended = yield* rowsOf(land, sent(inOrder));
+      return new Set(ended.map(({ id }) => id as string));
+    },
+    landsAtOnce: true,
     clock: "select (extract(epoch from clock_timestamp()) * 1000)::bigint as now",
   };
 }

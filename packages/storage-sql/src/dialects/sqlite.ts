@@ -1,8 +1,11 @@
 import {
+  ATTEMPT_COLUMNS,
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
   IS_FIRST,
+  LANDED,
+  LANDING_COLUMNS,
   LANES_AFTER,
   listOf,
   MARKER_COLUMNS,
@@ -37,6 +40,8 @@ export function sqliteDialect(
   };
   const events = `${insert({ table: "events", rows: EVENT_COLUMNS })} returning id`;
   const markers = insert({ table: "unrouted", rows: MARKER_COLUMNS });
+  const land = `update ${table("deliveries")} as t set ${assigned(LANDED.set)} from ${rows("r", LANDING_COLUMNS)} where ${LANDED.where} returning id`;
+  const attempt = insert({ table: "attempts", rows: ATTEMPT_COLUMNS });
   const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ?`;
   const firsts = `select d.* from ${rows("r", { id: "key" })} join ${table("deliveries")} d on d.id in (select d.id from ${table("deliveries")} d indexed by ${index("deliveries", "firsts")} where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at, d.id limit ?)`;
   const due = `select d.* from ${rows("r", { id: "key" })} join ${table("deliveries")} d on d.id in (select d.id from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ?) order by r.nr, d.due_at, d.id`;
@@ -76,6 +81,13 @@ export function sqliteDialect(
       yield* change(markers, sent(markerRows(given, new Set(ids))));
       return new Set(ids);
     },
+    landing: function* (landings) {
+      const ended = new Set((yield* rowsOf(land, sent(landings))).map(({ id }) => id as string));
+      const attempts = landings.filter(({ delivery_id: id }) => ended.has(String(id)));
+      if (attempts.length > 0) yield* change(attempt, sent(attempts));
+      return ended;
+    },
+    landsAtOnce: false,
     clock: null,
   };
 }

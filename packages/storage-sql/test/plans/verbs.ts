@@ -330,10 +330,11 @@ const starting: Plan = (input) => {
   return { deliveries: started, cursors };
 };
 
-const plain = ({ deliveryId, subscriptionId, token }: Claim): Settlement => ({
+const plain = ({ deliveryId, subscriptionId, token, delivery }: Claim): Settlement => ({
   deliveryId,
   subscriptionId,
   token,
+  delivery,
   plain: true,
   attempt: {
     deliveryId,

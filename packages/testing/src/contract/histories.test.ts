@@ -294,7 +294,7 @@ function spendsOnRelease(sound: Memory): Memory {
       const attempt = { startedAt: dueAt, durationMs: 0, outcome: "failed", reason: "-" } as const;
       await sound.settle(
         flights.map((flight) => ({
-          ...flight,
+          ...(flight as Claim),
           plain: false,
           attempt: { ...flight, ...attempt, remedy: null, details: null, together: 1 },
         })),

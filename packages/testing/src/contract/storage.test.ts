@@ -479,7 +479,7 @@ const flaws: readonly Flaw[] = [
         const attempt = { startedAt: 0, durationMs: 0, outcome: "failed", reason: null } as const;
         await sound.settle(
           flights.map((flight) => ({
-            ...flight,
+            ...(flight as Claim),
             plain: false,
             attempt: { ...flight, ...attempt, remedy: null, details: null, together: 1 },
           })),

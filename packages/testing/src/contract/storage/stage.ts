@@ -224,12 +224,13 @@ export const planOf =
   });
 
 export const settlementOf = (claim: Claim, attempt: Partial<Attempt> = {}): Settlement => {
-  const { deliveryId, subscriptionId, token } = claim;
+  const { deliveryId, subscriptionId, token, delivery } = claim;
   const { counted: _counted, late: _late, ...given } = attempt;
   return {
     deliveryId,
     subscriptionId,
     token,
+    delivery,
     plain: false,
     attempt: {
       deliveryId,

@@ -1,7 +1,6 @@
-import type { Flight } from "@posthorn/core";
 import fc from "fast-check";
 import { pick } from "./lists.ts";
-import { freshId, isOn, type Model } from "./model.ts";
+import { type Flown, freshId, isOn, type Model } from "./model.ts";
 import { which } from "./world.ts";
 
 /** A flight that is on, one that is over, one with a wrong token, or one of no known delivery. */
@@ -21,7 +20,7 @@ export const whichFlight: fc.Arbitrary<WhichFlight> = fc.record({
 });
 
 /** Undefined if there is none. */
-export function flightOf(model: Model, { kind, number }: WhichFlight): Flight | undefined {
+export function flightOf(model: Model, { kind, number }: WhichFlight): Flown | undefined {
   const known = pick(
     model.flights.filter(
       (flight) => kind === "mistaken" || isOn(model, flight) === (kind === "on"),

@@ -32,8 +32,11 @@ export interface Model {
   readonly gates: Map<string, GateState>;
   readonly owed: Map<string, Owed>;
   /** Every flight that ever began, the latest last. */
-  readonly flights: Flight[];
+  readonly flights: Flown[];
 }
+
+/** A flight, and the delivery as it was claimed. */
+export type Flown = Flight & Pick<Claim, "delivery">;
 
 export interface Published {
   readonly event: StoredEvent;
@@ -167,11 +170,15 @@ export function fly(
   owed.flight = { token, leaseUntil: now + leaseMs };
   owed.delivery = { ...owed.delivery, inFlight: true, dueAt: null };
   const { delivery, lane } = owed;
-  const flight = { deliveryId: delivery.id, subscriptionId: delivery.subscriptionId, token };
+  const flight = {
+    deliveryId: delivery.id,
+    subscriptionId: delivery.subscriptionId,
+    token,
+    delivery,
+  };
   model.flights.push(flight);
   return {
     ...flight,
-    delivery,
     event: (model.events.get(delivery.eventId) as Published).event,
     subscription: lane.record,
     gates: gatesOf(model, lane).map(passed),

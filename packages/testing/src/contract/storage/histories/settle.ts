@@ -1,6 +1,5 @@
 import {
   type Apply,
-  type Flight,
   type GateState,
   isCalm,
   lapse,
@@ -16,7 +15,7 @@ import fc from "fast-check";
 import { agreeOnAttempts } from "./account.ts";
 import { flightOf, type WhichFlight, whichFlight } from "./flight.ts";
 import { agree, aWitness, demand, isSame } from "./judge.ts";
-import { gateIdsOf, isOn, land, learn, learned, type Model, type Owed } from "./model.ts";
+import { type Flown, gateIdsOf, isOn, land, learn, learned, type Model, type Owed } from "./model.ts";
 import { sightOf } from "./sight.ts";
 import { heard, tell } from "./tell.ts";
 import { seldom, type Verb, verb, type World } from "./world.ts";
@@ -81,7 +80,7 @@ export const settle: Verb = verb<Settle>(
 );
 
 /** Every flight ends well, and calms the gates that it passed. */
-export const deliver = (world: World, flights: readonly Flight[]): Promise<void> =>
+export const deliver = (world: World, flights: readonly Flown[]): Promise<void> =>
   settleAll(
     world,
     flights.map((flight) =>
@@ -91,7 +90,7 @@ export const deliver = (world: World, flights: readonly Flight[]): Promise<void>
   );
 
 function settlementOf(
-  { deliveryId, subscriptionId, token }: Flight,
+  { deliveryId, subscriptionId, token, delivery }: Flown,
   outcome: OutcomeType,
   { isPlain, startedAt }: { readonly isPlain: boolean; readonly startedAt: number },
 ): Settlement {
@@ -100,6 +99,7 @@ function settlementOf(
     deliveryId,
     subscriptionId,
     token,
+    delivery,
     plain: isDelivered && isPlain,
     attempt: {
       deliveryId,
@@ -271,6 +271,10 @@ function lookerOn(model: Model): {
   return {
     see: (settlement, { delivery, subscription, gates }) => {
       const owed = model.owed.get(settlement.deliveryId);
+      if (settlement.plain && !isOn(model, settlement)) {
+        agree("the delivery of a flight that is over", delivery, settlement.delivery);
+        return;
+      }
       demand(owed !== undefined && isOn(model, settlement), "The rule saw a flight that is over.");
       const { lane } = owed;
       agree("the delivery that the rule sees", delivery, owed.delivery);
