@@ -147,6 +147,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let deliveries = 0;
 
   function wake(): void {
+    if (woken) return;
     woken = true;
     endSleep?.();
   }

@@ -95,7 +95,7 @@ export type { Health, HealthProblem } from "./health.ts";
 
 // The rules, as storages are handed them and as tests use them.
 export { planDeliveries, putOffMs } from "./plan.ts";
-export { type InFlight, type Room, roomIn } from "./room.ts";
+export { fullOrganizations, type InFlight, type Room, roomIn } from "./room.ts";
 export { firstsBesideRetries, isRetry } from "./first-attempts.ts";
 export { callsOf, inCalls, mayGoTogether } from "./batch.ts";
 export { inTurns, shareOut, type Wish } from "./turns.ts";

@@ -47,6 +47,15 @@ export function roomIn(
   };
 }
 
+/** The organizations of which no more may begin: what is due of them need not be looked at. */
+export function fullOrganizations({
+  perOrganization = Number.POSITIVE_INFINITY,
+  inFlight,
+}: Pick<FlightTerms, "perOrganization" | "inFlight">): ReadonlySet<string> {
+  const counts = [...(inFlight?.byOrganization ?? [])];
+  return new Set(counts.flatMap(([id, count]) => (count >= perOrganization ? [id] : [])));
+}
+
 /** Counts what is in flight, as it begins and ends. */
 export interface FlightCount extends InFlight {
   begin(place: Place): void;

@@ -29,7 +29,7 @@ import { type LockedLane, lanesIn, toLane } from "./lanes.ts";
 import { queuesIn } from "./queues.ts";
 import { int, intOrNull, text, toDelivery, toEvent, toSubscription } from "./records.ts";
 import { change, type Row, rowsOf, type Script } from "./script.ts";
-import { type Ability, turnsIn } from "./turns.ts";
+import { type Ability, type Next, turnsIn } from "./turns.ts";
 
 /** The earliest instants at which a process with some abilities can find something to do. */
 export interface Prospect {
@@ -42,16 +42,25 @@ export interface Prospect {
 
 export interface Claiming {
   look(abilities: Abilities): Script<Prospect>;
+  /**
+   * The lanes whose turn it is, beside those of organizations that have as much in flight as they
+   * may. Nothing is locked.
+   */
+  beside(
+    terms: FlightTerms,
+    prospect: Prospect,
+    full: ReadonlySet<string>,
+  ): Script<readonly Next[]>;
   /** Ends flights whose lease is over; in haste only those in lanes that nobody holds. */
   endLapses(now: number, rules: ClaimRules, inHaste: boolean): Script<readonly Delivery[]>;
   /**
-   * Takes what is due in lanes, or one suspect if `alone`; in haste only behind gates that nobody
-   * holds.
+   * Takes what is due in lanes, or in those of `beside` if it is not null; or one suspect if
+   * `alone`. In haste only behind gates that nobody holds.
    */
   take(
     request: ClaimRequest,
     rules: ClaimRules,
-    prospect: Prospect,
+    seen: { readonly prospect: Prospect; readonly beside: readonly Next[] | null },
     inHaste: boolean,
   ): Script<readonly Claim[]>;
 }
@@ -111,12 +120,14 @@ export function claiming(dialect: Dialect): Claiming {
   function* takeFromLanes(
     terms: FlightTerms,
     rules: ClaimRules,
-    prospect: Prospect,
+    { prospect, beside }: Parameters<Claiming["take"]>[2],
     inHaste: boolean,
   ): Script<readonly Claim[]> {
     const { now, slots, perLane } = terms;
     const room = roomIn(terms);
-    const locked = yield* lockDueLanes(terms, prospect);
+    const locked = yield* beside === null
+      ? lockDueLanes(terms, prospect)
+      : lockLanesOf(beside, terms);
     const due = locked.filter(({ organization }) => room.ofOrganization(organization) > 0);
     if (due.length === 0) return [];
     const spare = Math.max(1, slots - due.length + 1);
@@ -198,7 +209,7 @@ export function claiming(dialect: Dialect): Claiming {
     const next: string[] = [];
     const add = (locked: readonly Row[]): void => {
       for (const row of locked) {
-        const lane = toDueLane(row, perCall?.get(text(row["handler_type"])) ?? 1);
+        const lane = toDueLane(row, perCall);
         found.set(lane.id, lane);
       }
     };
@@ -208,13 +219,25 @@ export function claiming(dialect: Dialect): Claiming {
       const earliest = yield* lockDue(ability.handlerType, ability.keyId, now, most);
       add(earliest);
       if (earliest.length < most) continue;
-      const { organizations, lanes: ids } = yield* turns.next(ability, now, slots);
+      const { organizations, lanes: ids } = yield* turns.next(ability, now, { most: slots });
       next.push(...organizations);
       const others = ids.filter((id) => !found.has(id));
       if (others.length > 0) add(yield* rowsOf(lockThese, sentIds(others), now));
     }
     const byAge = [...found.values()].sort(earliestFirst);
     return inTurns(byAge, ({ organization }) => organization, next).slice(0, most);
+  }
+
+  /** The lanes whose turn it was when nothing was locked. */
+  function* lockLanesOf(
+    beside: readonly Next[],
+    { now, perCall }: FlightTerms,
+  ): Script<readonly DueLane[]> {
+    const ids = beside.flatMap(({ lanes }) => lanes);
+    const locked = yield* rowsOf(lockThese, sentIds(ids), now);
+    const byAge = locked.map((row) => toDueLane(row, perCall)).sort(earliestFirst);
+    const next = beside.flatMap(({ organizations }) => organizations);
+    return inTurns(byAge, ({ organization }) => organization, next);
   }
 
   /** The states of the lanes' gates; those that count what passes are locked, or absent if held. */
@@ -369,10 +392,20 @@ export function claiming(dialect: Dialect): Claiming {
       return lapsed;
     },
 
-    take: (request, rules, prospect, inHaste) =>
+    beside: function* (terms, prospect, except) {
+      const found: Next[] = [];
+      for (const [index, ability] of pairsOf(terms).entries()) {
+        const due = prospect.lanes[index] ?? null;
+        if (due === null || due > terms.now) continue;
+        found.push(yield* turns.next(ability, terms.now, { most: terms.slots, except }));
+      }
+      return found.filter(({ lanes }) => lanes.length > 0);
+    },
+
+    take: (request, rules, seen, inHaste) =>
       request.alone
         ? takeSuspect(request, rules, inHaste)
-        : takeFromLanes(request, rules, prospect, inHaste),
+        : takeFromLanes(request, rules, seen, inHaste),
   };
 }
 
@@ -384,9 +417,9 @@ interface DueLane extends LockedLane {
   readonly max: number;
 }
 
-const toDueLane = (row: Row, max: number): DueLane => ({
+const toDueLane = (row: Row, perCall: FlightTerms["perCall"]): DueLane => ({
   ...toLane(row),
-  max,
+  max: perCall?.get(text(row["handler_type"])) ?? 1,
   organization: text(row["organization"]),
   nextDueAt: int(row["next_due_at"]),
   servedAt: int(row["served_at"]),

@@ -19,6 +19,8 @@ export interface RoundOptions {
   /** The first rows of the organizations after one, organization by organization. */
   look(after: string, limit: number): Script<readonly Row[]>;
   isDue(row: Row): boolean;
+  /** Organizations that are passed over. */
+  readonly except?: ReadonlySet<string>;
 }
 
 /** How many rows are seen at one look: of a large organization, or of many small ones. */
@@ -29,7 +31,7 @@ const MOST_LOOKS = 8;
  * Goes through the organizations in the order of an index, and begins anew at the end. What else a
  * large organization has is passed over: the next look begins after it.
  */
-export function* goRound({ start, most, look, isDue }: RoundOptions): Script<Round> {
+export function* goRound({ start, most, look, isDue, except }: RoundOptions): Script<Round> {
   const visited = new Set<string>();
   const organizations = new Set<string>();
   const rows: Row[] = [];
@@ -55,7 +57,7 @@ export function* goRound({ start, most, look, isDue }: RoundOptions): Script<Rou
       const organization = text(row["organization"]);
       isOver = !visit(organization);
       if (isOver) break;
-      if (!isDue(row)) continue;
+      if (except?.has(organization) || !isDue(row)) continue;
       organizations.add(organization);
       rows.push(row);
     }

@@ -1,6 +1,7 @@
 import {
   type Appended,
   type ClaimResult,
+  fullOrganizations,
   isPosthornError,
   type NewEvent,
   type Settlement,
@@ -224,7 +225,11 @@ export function sqlStorage<Name extends DialectName>(
 
       const isWorth = alone ? isDue(prospect.suspect) : prospect.lanes.some(isDue);
       if (slots === 0 || !isWorth) return { claims: [], lapsed, ...outlook(prospect, now) };
-      const seen = prospect;
+      const full = fullOrganizations(request);
+      const isFull = full.size > 0 && !alone;
+      const beside = isFull ? await query(() => claims.beside(request, prospect, full)) : null;
+      if (beside?.length === 0) return { claims: [], lapsed, ...outlook(prospect, now) };
+      const seen = { prospect, beside };
       return orInHaste(now, (inHaste) =>
         transactOnce(function* () {
           const taken = yield* claims.take(request, rules, seen, inHaste);

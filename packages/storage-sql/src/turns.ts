@@ -1,11 +1,11 @@
 import { inTurns } from "@posthorn/core";
 import type { Dialect } from "./dialect.ts";
 import { int, text } from "./records.ts";
-import { goRound } from "./round.ts";
+import { goRound, type RoundOptions } from "./round.ts";
 import { rowsOf, type Script } from "./script.ts";
 
 /** Organizations whose turn it is, and the lanes that they send. */
-interface Next {
+export interface Next {
   readonly organizations: readonly string[];
   /** The ids of lanes that are due: of each organization the earliest ones. */
   readonly lanes: readonly string[];
@@ -15,9 +15,9 @@ interface Next {
 export interface Turns {
   /**
    * The next organizations in which a lane of an ability is due, at most `most`, and at most as
-   * many lanes. Nothing is locked.
+   * many lanes; none of those excepted. Nothing is locked.
    */
-  next(ability: Ability, now: number, most: number): Script<Next>;
+  next(ability: Ability, now: number, options: Pick<RoundOptions, "most" | "except">): Script<Next>;
 }
 
 export interface Ability {
@@ -33,11 +33,12 @@ export function turnsIn({ lanesAfter }: Dialect): Turns {
   const stops = new Map<string, string>();
 
   return {
-    next: function* ({ handlerType, keyId }, now, most) {
+    next: function* ({ handlerType, keyId }, now, { most, ...but }) {
       const place = JSON.stringify([handlerType, keyId]);
       const { organizations, rows, after } = yield* goRound({
         start: stops.get(place) ?? "",
         most,
+        ...but,
         look: (after, limit) => rowsOf(lanesAfter, handlerType, keyId, after, limit),
         isDue: (row) => int(row["next_due_at"]) <= now,
       });
