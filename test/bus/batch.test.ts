@@ -192,6 +192,27 @@ describe("what waits behind a rate limit", () => {
     expect(told("delivery.delivered")).toBe(3);
   });
 
+  it("does not go behind what came after it, because the destination asked to wait", async () => {
+    let asks = 1;
+    const { bus, calls, publish } = await setup({
+      reply: () => {
+        asks -= 1;
+        return asks === 0 ? throttled({ retryAfterMs: 30 * SECOND, gate: "target" }) : delivered();
+      },
+    });
+    await publish(12, "before");
+    await bus.advance(SECOND);
+    await publish(15, "since");
+    await bus.advance(MINUTE);
+    const [refused, ...told] = calls.map(({ names }) => names);
+    expect(refused).toHaveLength(12);
+    expect(told.map(({ length }) => length)).toEqual([20, 7]);
+    expect(told.flat()).toEqual([
+      ...Array.from({ length: 12 }, (_, event) => `before-${event}`),
+      ...Array.from({ length: 15 }, (_, event) => `since-${event}`),
+    ]);
+  });
+
   it("is given what an earlier call remembered, and remembers for the next", async () => {
     const { bus, calls, publish } = await setup({
       reply: ({ state }) => delivered({ state: Number(state) + 1 }),

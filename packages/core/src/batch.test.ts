@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { callsOf, inCalls, mayGoTogether } from "./batch.ts";
 import type { Claim, Delivery } from "./delivery.ts";
-import { firstsBesideRetries, isRetry } from "./first-attempts.ts";
+import { firstsBesideRetries } from "./first-attempts.ts";
 
 type Due = Pick<Delivery, "id" | "attempts" | "throttles" | "lapses">;
 
@@ -22,14 +22,22 @@ const backlogOf = (...of: readonly (keyof typeof kinds)[]): fc.Arbitrary<readonl
 const any = backlogOf("first", "lapsed", "throttled", "tried", "suspect");
 const sound = backlogOf("first", "lapsed", "throttled", "tried");
 const fresh = backlogOf("first", "lapsed");
+const joint = backlogOf("first", "lapsed", "throttled");
 const calls = fc.nat(12);
 const max = fc.integer({ min: 1, max: 20 });
+const several = fc.integer({ min: 2, max: 20 });
 const salt = fc.string();
 
 const cut = (
   due: readonly Due[],
   given: { readonly calls: number; readonly max: number; readonly salt?: string },
 ): readonly (readonly Due[])[] => inCalls(due, { salt: "", ...given }, (delivery) => delivery);
+/** Where several go together, only what was tried is a retry, and what was throttled comes first. */
+const inLine = (due: readonly Due[], salt: string): readonly Due[] => {
+  const line = due.toSorted((a, b) => Number(isHeldUp(b)) - Number(isHeldUp(a)));
+  return firstsBesideRetries(line, ({ attempts }) => ({ attempts, throttles: 0 }), salt);
+};
+const isHeldUp = (delivery: Due): boolean => mayGoTogether(delivery) && delivery.throttles > 0;
 const inOrder = (due: readonly Due[], salt: string): readonly Due[] =>
   firstsBesideRetries(due, (delivery) => delivery, salt);
 const sizesOf = (made: readonly (readonly Due[])[]): readonly number[] =>
@@ -46,8 +54,8 @@ describe("which deliveries go in which call", () => {
 
   it("is one by one where no more is due than may go, in the order of the lane", () => {
     fc.assert(
-      fc.property(any, max, salt, (due, max, salt) => {
-        const one = inOrder(due, salt).map((delivery) => [delivery]);
+      fc.property(any, several, salt, (due, max, salt) => {
+        const one = inLine(due, salt).map((delivery) => [delivery]);
         expect(cut(due, { calls: due.length, max, salt })).toEqual(one);
       }),
     );
@@ -84,6 +92,16 @@ describe("which deliveries go in which call", () => {
     );
   });
 
+  it("gives what was throttled its place back, before what has come since", () => {
+    fc.assert(
+      fc.property(joint, calls, several, salt, (due, calls, max, salt) => {
+        const taken = cut(due, { calls, max, salt }).flat();
+        const line = [...due.filter(isHeldUp), ...due.filter((each) => !isHeldUp(each))];
+        expect(taken).toEqual(line.slice(0, taken.length));
+      }),
+    );
+  });
+
   it("leaves what was tried, and suspects, in calls of their own", () => {
     fc.assert(
       fc.property(any, calls, max, salt, (due, calls, max, salt) => {
@@ -101,7 +119,7 @@ describe("which deliveries go in which call", () => {
   it("gives retries no more of the calls than they would have one by one", () => {
     fc.assert(
       fc.property(any, calls, max, salt, (due, calls, max, salt) => {
-        const alone = inOrder(due, salt).slice(0, calls);
+        const alone = (max === 1 ? inOrder : inLine)(due, salt).slice(0, calls);
         const opened = cut(due, { calls, max, salt }).map(([first]) => first as Due);
         const tried = (all: readonly Due[]): number =>
           all.filter((delivery) => !mayGoTogether(delivery)).length;
@@ -112,11 +130,11 @@ describe("which deliveries go in which call", () => {
 
   it("takes at most 30 % retries while a first attempt is left", () => {
     fc.assert(
-      fc.property(sound, calls, max, salt, (due, calls, max, salt) => {
+      fc.property(sound, calls, several, salt, (due, calls, max, salt) => {
         const taken = cut(due, { calls, max, salt }).flat();
-        const isLeft = due.some((delivery) => !isRetry(delivery) && !taken.includes(delivery));
+        const isLeft = due.some((delivery) => mayGoTogether(delivery) && !taken.includes(delivery));
         if (!isLeft) return;
-        const firsts = taken.filter((delivery) => !isRetry(delivery)).length;
+        const firsts = taken.filter(mayGoTogether).length;
         expect(taken.length - firsts).toBeLessThanOrEqual(Math.ceil(0.3 * taken.length));
       }),
     );

@@ -87,8 +87,8 @@ export interface Storage<Tx = never> {
    *   the request's abilities can serve.
    * - All of that counts calls, and so do gates: each call passes them once. Where more is due in a
    *   lane than calls may go, calls take as many deliveries as `perCall` says of the lane's handler
-   *   type, as `inCalls` decides: filled evenly, the earliest first. What was tried goes alone, and
-   *   what was throttled for free does not count as tried. Claims that go together have the same
+   *   type, as `inCalls` decides: filled evenly, the earliest first. What was tried goes alone. What was
+   *   throttled for free does not count as tried here, and goes before what has come since. Claims that go together have the same
    *   `call` and follow each other in their order; each flight of a call ends by itself.
    * - Deliveries with two or more lapses are suspects: claimed only with `alone`, one at a time
    *   and nothing else with it. `suspects` tells that some are due.

@@ -137,6 +137,27 @@ describe("in a bus", () => {
     expect(fake.messages("general")).toHaveLength(1);
   });
 
+  it("keeps the order of a channel over a pause that Slack asks for", async () => {
+    const { bus, project } = await subscribed();
+    const headers = { "retry-after": "20" };
+    fake.fault({ action: { type: "status", status: 429, headers } });
+    const publish = async (first: number, last: number): Promise<void> => {
+      for (let nr = first; nr <= last; nr += 1) {
+        const name = `p${String(nr).padStart(2, "0")}`;
+        await bus.publish("project_created", { ...project, name }, { organization: "acme" });
+      }
+    };
+    // The first of three digests is asked to wait; the other two are behind it.
+    await publish(1, 30);
+    await bus.advance(1_000);
+    expect(fake.requests.filter(({ method }) => method === "chat.postMessage")).toHaveLength(1);
+    await publish(31, 60);
+    await bus.advance(60_000);
+    const names = fake.messages("general").flatMap(({ text }) => text.match(/\bp\d\d\b/g) ?? []);
+    expect(names).toEqual(names.toSorted());
+    expect(names).toHaveLength(60);
+  });
+
   it("switches the subscription off, with the remedy, when its token is revoked", async () => {
     const { bus, project, subscription } = await subscribed();
     fake.updateToken("xoxb-fake", { state: "revoked" });

@@ -148,6 +148,32 @@ export const batchCases: readonly StorageCase[] = [
       assert.deepEqual([idsOf(claims), sizesOf(claims)], [ids, [3]]);
     },
 
+    "what was throttled for free does not go behind what came after it": async (stage) => {
+      const { owe, claim, settle, publish, route } = stage;
+      const { subscription, ids } = await owe({ count: 3 });
+      const first = await claim({ slots: 1, perCall });
+      for (const flight of first.claims) {
+        const next = { status: "waiting", dueAt: NOW + MINUTE, throttles: 1 } as const;
+        await settle(flight, { next, counted: false }, { outcome: "throttled" });
+      }
+      const [type = ""] = subscription.eventTypes;
+      const since = [await publish({ type }), await publish({ type }), await publish({ type })];
+      await route({ now: NOW + 1 });
+      const { claims } = await claim({ now: NOW + MINUTE, slots: 2, perCall });
+      assert.deepEqual(sizesOf(claims), [3, 3]);
+      assert.deepEqual(
+        claims.slice(0, 3).map(({ deliveryId }) => deliveryId),
+        ids,
+      );
+      assert.deepEqual(
+        claims
+          .slice(3)
+          .map(({ event }) => event.id)
+          .sort(),
+        since.map(({ id }) => id).sort(),
+      );
+    },
+
     "what lapsed goes together once more, and then each alone": async ({ owe, claim }) => {
       const { ids } = await owe({ count: 3 });
       let now = NOW;

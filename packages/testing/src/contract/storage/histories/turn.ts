@@ -80,7 +80,7 @@ export function takeSound(
         [...due].flatMap(([owed, dueAt]) => (isOne(owed) ? [dueAt] : [])).slice(0, given.length),
       );
     }
-    judgeRetries(id, { due, taken });
+    judgeRetries(id, { due, taken }, most > 1 ? isTried : isTriedAgain);
   }
   passGates(model, claims, asks);
   judgeCalls(model, request, { turns, claims, asks });
@@ -100,8 +100,12 @@ const isHeldUp = (owed: Owed): boolean => isTriedAgain(owed) && !isTried(owed);
 export const isFirst = (owed: Owed): boolean => !isTriedAgain(owed);
 
 /** Retries must not crowd out first attempts, nor overtake them. */
-function judgeRetries(id: string, { due, taken }: Pick<Turn, "due" | "taken">): void {
-  const retries = taken.filter(isTriedAgain);
+function judgeRetries(
+  id: string,
+  { due, taken }: Pick<Turn, "due" | "taken">,
+  isAnother: (owed: Owed) => boolean,
+): void {
+  const retries = taken.filter(isAnother);
   const left = [...due].filter(([owed]) => isFirst(owed) && !taken.includes(owed));
   const [next] = left;
   if (next === undefined) return;
