@@ -61,7 +61,8 @@ const HOUR = 60 * MINUTE;
 /** Where apps are; an app's own page lies below it. */
 export const APPS = "https://api.slack.com/apps";
 
-const RECOPY = "Copy the Bot User OAuth Token again from OAuth & Permissions of the Slack app.";
+const RECOPY =
+  "Copy the Bot User OAuth Token (xoxb-…) again from OAuth & Permissions of the Slack app.";
 const INVITE = "Invite the app to the channel (/invite @its-name)";
 const TEMPLATE = "Simplify the template of this event type, then deliver the event again.";
 const REPORT = "Report this as a bug of @posthorn/handler-slack.";
@@ -97,7 +98,7 @@ export const slackErrors: Readonly<Record<string, SlackError>> = {
   action_prohibited: destination(`Posting is restricted. ${POLICY}`),
   ekm_access_denied: destination("Administrators have suspended posting. Ask them to resume it."),
   channel_not_found: destination(
-    `Check the channel. If it is private, give its id instead of its name and invite the app to it (/invite @its-name).`,
+    "There is no such channel, or it is private and the app is not in it. Check the channel. To a private one, invite the app (/invite @its-name) and give its id instead of its name.",
   ),
   not_in_channel: destination(`${INVITE}, or add the scope chat:write.public and reinstall it.`),
   is_archived: destination("Unarchive the channel, or choose another."),
@@ -170,7 +171,8 @@ export const slackErrors: Readonly<Record<string, SlackError>> = {
   message_limit_exceeded: {
     class: "rate",
     gate: "workspace",
-    waitMs: 15 * MINUTE,
+    // It lasts for hours, and a delivery that asks every quarter of one would not outlive it.
+    waitMs: HOUR,
     remedy: "The workspace has used up its plan's messages. Upgrade it, or wait.",
   },
 

@@ -24,6 +24,8 @@ describe("mrkdwn", () => {
 
   it("shows that a code span or bold text is empty", () => {
     expect(toMrkdwn(mrkdwn`${code(" ")} ${bold("")}`, whole)).toBe("(empty) (empty)");
+    const unseen = "\u00ad\u200d\u{e0061} \u180e";
+    expect(toMrkdwn(mrkdwn`${code(unseen)} ${bold(unseen)}`, whole)).toBe("(empty) (empty)");
   });
 
   it("removes what hides or reverses text, and keeps what scripts and emoji need", () => {

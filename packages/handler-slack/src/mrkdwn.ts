@@ -90,9 +90,9 @@ const YEAR_10000 = Date.UTC(10_000, 0);
 
 const of = (spans: readonly Span[]): Mrkdwn => ({ [spansKey]: spans });
 
-/** Slack shows an empty span's marks as they are. */
+/** Slack shows an empty span's marks as they are; and of what nobody can see, nothing. */
 const styled = (kind: "code" | "bold", text: string): Mrkdwn =>
-  of([text === "" ? { kind: "text", text: "(empty)" } : { kind, text }]);
+  of([UNSEEN.test(text) ? { kind: "text", text: "(empty)" } : { kind, text }]);
 
 function spansOf(content: Inline): readonly Span[] {
   if (isList(content)) {
@@ -110,6 +110,7 @@ const isList = (content: Inline): content is readonly Inline[] => Array.isArray(
 
 /** Zero-width spaces and bidirectional overrides; joiners stay, scripts and emoji need them. */
 const INVISIBLE = /[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]/g;
+const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}]*$/u;
 /** Also line breaks: at the start of a line, a `>` would quote. */
 const BLANKS = /[\s\p{Cc}]+/gu;
 

@@ -4,7 +4,7 @@ import type { SlackConfiguration } from "./configuration.ts";
 import { changed, type Memory, mayName, pin, recall } from "./memory.ts";
 import type { MessageContent } from "./message.ts";
 import { type Answer, isLimited, outcomeOf, type Reply, refusesContent, told } from "./reply.ts";
-import type { Tokens } from "./token.ts";
+import { expires, isPersons, ofToken, type Tokens } from "./token.ts";
 import type { InTurn } from "./turns.ts";
 import { CUSTOMIZE, namelessWarning, refusesUsername, showsUsername } from "./username.ts";
 
@@ -89,8 +89,12 @@ async function postNow(posting: Posting, { baseUrl, tokens, now }: Poster): Prom
   }
 }
 
-/** Nothing in an event makes Slack fetch a page, link a name or notify a group. */
+/**
+ * Nothing in an event makes Slack fetch a page, link a name, notify a group, or format the plain text,
+ * where it is shown: names have underscores and asterisks.
+ */
 const AS_WRITTEN = {
+  mrkdwn: false,
   parse: "none",
   link_names: false,
   unfurl_links: false,
@@ -124,6 +128,7 @@ function arrived(
       ? undefined
       : memory.usernameRefused;
   const warnings = [
+    ...ofToken({ isPersons: isPersons(token), expires: expires(token) }),
     ...(named && showsUsername(reply, username) ? [] : [namelessWarning(username)]),
     ...(notes === undefined
       ? []

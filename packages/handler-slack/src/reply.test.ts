@@ -130,6 +130,14 @@ describe("what Slack answers", () => {
     });
   });
 
+  it("keeps what Slack warns of beside it", async () => {
+    const warned = { ok: true, ts: "1.0", warning: "message_truncated" };
+    expect(await replying(200, warned)).toEqual({
+      type: "delivered",
+      details: { status: 200, ts: "1.0", warning: "message_truncated" },
+    });
+  });
+
   it("counts even if its members are of strange types", async () => {
     const strange = { ok: true, ts: 5, channel: null, message: "x", response_metadata: [] };
     expect(await replying(200, strange)).toEqual({ type: "delivered", details: { status: 200 } });

@@ -228,6 +228,7 @@ function detailsOf({ status, headers, body }: Answer): Json {
     ...(body?.error !== undefined && { error: body.error }),
     ...(body?.ts !== undefined && { ts: body.ts }),
     ...(typeof body?.channel === "string" && { channel: body.channel }),
+    ...(typeof body?.["warning"] === "string" && { warning: body["warning"] }),
     ...(requestId !== null && { requestId }),
   };
 }

@@ -193,6 +193,28 @@ describe("a delivery", () => {
     },
   );
 
+  it.each([
+    ["xoxp-fake", "token of a person"],
+    ["xoxe.xoxb-fake", "ends by itself within hours"],
+  ])("arrives, and each time says that %s is no token for it", async (token, warning) => {
+    const { deliver } = await setUp({ fake: { tokens: [token] } });
+    for (let round = 0; round < 2; round += 1) {
+      expect(await deliver({ configuration: { token } })).toMatchObject({
+        type: "delivered",
+        warning: expect.stringContaining(warning),
+      });
+    }
+  });
+
+  it("shows names as they are where Slack takes no blocks", async () => {
+    const { fake, deliver } = await setUp();
+    fake.fault({ action: { type: "error", error: "invalid_blocks" } });
+    await deliver({ data: { name: "*DB* _HOST_ & co" } });
+    expect(fake.messages("general")).toMatchObject([
+      { mrkdwn: false, text: expect.stringContaining("*DB* _HOST_ &amp; co") },
+    ]);
+  });
+
   it("never shows its token", async () => {
     const token = "xoxb-very-secret";
     const { fake, deliver } = await setUp({ fake: { tokens: [token] } });

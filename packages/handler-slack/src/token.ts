@@ -26,6 +26,29 @@ export interface Tokens {
   limited(token: string, channel: string): boolean;
 }
 
+/** What a token's first characters say, while nobody else says it. */
+export const isPersons = (token: string): boolean => /^(?:xoxe\.)?xoxp-/.test(token);
+export const expires = (token: string): boolean => token.startsWith("xoxe.");
+
+/** What is wrong with a token that works. */
+export function ofToken(token: {
+  readonly isPersons: boolean;
+  readonly expires: boolean;
+}): readonly string[] {
+  return [
+    ...(token.isPersons
+      ? [
+          "This is the token of a person: messages appear as theirs. Use the Bot User OAuth Token (xoxb-…).",
+        ]
+      : []),
+    ...(token.expires
+      ? [
+          "This token ends by itself within hours, and nothing renews it. Use an app with token rotation switched off.",
+        ]
+      : []),
+  ];
+}
+
 const IDENTITY_FOR_MS = 10 * 60_000;
 const AGREE_WITHIN_MS = 5_000;
 const MOST_REMEMBERED = 1_000;

@@ -129,7 +129,7 @@ describe("a channel", () => {
     ["C0OPEN0001", "ok", ""],
     ["C0TEAM0001", "ok", ""],
     ["C0ATTIC001", "refused", "The channel is archived. Unarchive it, or choose another."],
-    ["C0SECRET01", "refused", "invite the app to it"],
+    ["C0SECRET01", "refused", "To a private one, invite the app"],
     ["C0NOWHERE1", "refused", "Check the channel."],
   ])("that is given by its id is looked at: %s", async (channel, status, message) => {
     const { verify } = await setUp(reading);
@@ -139,6 +139,16 @@ describe("a channel", () => {
     if (status === "refused") {
       expect(verification).toMatchObject({ issues: [{ key: "channel" }] });
     }
+  });
+
+  it("with capitals is taken, with a warning: no name has them", async () => {
+    const { verify } = await setUp();
+    expect(await verify({ channel: "#General" })).toEqual({
+      status: "warning",
+      detail:
+        "Slack writes the names of channels in lower case: #general may be meant. An id has at least nine characters, such as C0123456789.",
+    });
+    expect(await verify({ channel: "C0NOWHERE1" })).toEqual({ status: "ok" });
   });
 
   it("needs no chat:write.public where the app is in it", async () => {

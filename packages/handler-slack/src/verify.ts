@@ -2,7 +2,7 @@ import type { Verification } from "@posthorn/core";
 import type { SlackConfiguration } from "./configuration.ts";
 import { slackError } from "./errors.ts";
 import { type Answer, outcomeOf, type Reply, remedyOf, told } from "./reply.ts";
-import type { Identity, Tokens } from "./token.ts";
+import { type Identity, ofToken, type Tokens } from "./token.ts";
 
 /** How Slack is asked. */
 export interface Verifier {
@@ -32,7 +32,8 @@ export async function verifyConfiguration(
   if (found.verification !== undefined) return found.verification;
 
   const warnings = [
-    ...ofToken(identity),
+    ...ofToken({ isPersons: identity.botId === undefined, expires: identity.expires }),
+    ...ofName(channel),
     ...(scopes === undefined ? [] : ofScopes(configuration, scopes, identity, found)),
   ];
   return warnings.length === 0
@@ -113,20 +114,13 @@ const refuse = (key: string, message: string): Verification => ({
   issues: [{ key, message }],
 });
 
-function ofToken({ botId, expires }: Identity): readonly string[] {
-  return [
-    ...(botId === undefined
-      ? [
-          "This is the token of a person: messages appear as theirs. Use the Bot User OAuth Token (xoxb-…).",
-        ]
-      : []),
-    ...(expires
-      ? [
-          "This token ends by itself within hours, and nothing renews it. Use an app with token rotation switched off.",
-        ]
-      : []),
-  ];
-}
+/** Slack has no capitals in names; whether it forgives them is not documented. */
+const ofName = (channel: string): readonly string[] =>
+  ID.test(channel) || channel === channel.toLowerCase()
+    ? []
+    : [
+        `Slack writes the names of channels in lower case: ${channel.toLowerCase()} may be meant. An id has at least nine characters, such as C0123456789.`,
+      ];
 
 function ofScopes(
   { username }: SlackConfiguration,

@@ -37,17 +37,19 @@ test("it runs as a program, answers as Slack does, and ends when it is told to",
     if (text.includes("Tokens")) break;
   }
   const url = /Web API {3}(\S+)/.exec(text)?.[1] ?? "";
-  const post = (token: string): Promise<Response> =>
+  const post = (token: string, more = {}): Promise<Response> =>
     fetch(`${url}chat.postMessage`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify({ channel: "deploys", text: "Hello <world>" }),
+      body: JSON.stringify({ channel: "deploys", text: "Hello <world>", ...more }),
     });
   expect(await (await post("xoxb-fake")).json()).toMatchObject({ ok: true });
   expect((await post("xoxb-503")).status).toBe(503);
+  await post("xoxb-fake", { text: "*as it is*", mrkdwn: false });
   const page = await (await fetch(new URL("/", url))).text();
   expect(page).toContain("#</span>deploys");
   expect(page).toContain("Hello &lt;world&gt;");
+  expect(page).toContain("<p>*as it is*</p>");
   child.kill("SIGTERM");
   expect(await once(child, "close")).toEqual([0, null]);
 });

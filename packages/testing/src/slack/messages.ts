@@ -28,6 +28,8 @@ export interface FakeMessage {
   readonly client_msg_id?: string;
   /** Posted above the rate, and shown to nobody: Slack documents that it may do so. */
   readonly hidden?: true;
+  /** Its text is shown as it is: `mrkdwn` was `false`. */
+  readonly mrkdwn?: false;
   /** When it was changed last, as a `ts`. */
   readonly edited?: { readonly user: string; readonly ts: string };
 }
@@ -44,6 +46,8 @@ export interface Draft {
   readonly metadata: JsonObject | undefined;
   readonly clientMsgId: string | undefined;
   readonly hidden: boolean;
+  /** Is the text, where it is shown, formatted? */
+  readonly mrkdwn: boolean;
 }
 
 /** All messages of one fake. It never dedupes: Slack does not either. */
@@ -101,6 +105,7 @@ export function createMessages(): Messages {
         ...(draft.metadata !== undefined && { metadata: draft.metadata }),
         ...(draft.clientMsgId !== undefined && { client_msg_id: draft.clientMsgId }),
         ...(draft.hidden && { hidden: true as const }),
+        ...(!draft.mrkdwn && { mrkdwn: false as const }),
       };
       byChannel.set(channel.id, [...(byChannel.get(channel.id) ?? []), message]);
       for (const listener of listeners) listener(message);
@@ -141,7 +146,7 @@ export function createMessages(): Messages {
 
 /** What `chat.postMessage` sends back as `message`. */
 export function echo(message: FakeMessage): JsonObject {
-  const { channel: _, postedAt: __, hidden: ___, ...echoed } = message;
+  const { channel: _, postedAt: __, hidden: ___, mrkdwn: ____, ...echoed } = message;
   return { type: "message", ...echoed };
 }
 

@@ -47,7 +47,7 @@ export const postMessage: Method = {
       return messages.post({
         channel,
         token,
-        draft: { ...draft, hidden: call.hidden },
+        draft: { ...draft, hidden: call.hidden, mrkdwn: !isFalse(call.values["mrkdwn"]) },
         now: call.now,
       });
     });
@@ -214,6 +214,8 @@ function jsonArgument({ values, isForm, rules }: Call, name: string): unknown {
     return undefined;
   }
 }
+
+const isFalse = (value: unknown): boolean => [false, "false", 0, "0"].includes(value as never);
 
 function isTrue(value: unknown): boolean {
   return value === true || value === "true" || value === "1" || value === 1;

@@ -1,7 +1,7 @@
 import type { FakeMessage } from "../messages.ts";
 import type { Entry } from "./feed.ts";
 import { type Html, html } from "./html.ts";
-import { mrkdwnToHtml, time } from "./mrkdwn.ts";
+import { mrkdwnToHtml, textToLines, time } from "./mrkdwn.ts";
 
 /** A message as Slack's clients show it. */
 export function messageToHtml({ number, message, continued }: Entry): Html {
@@ -10,7 +10,7 @@ export function messageToHtml({ number, message, continued }: Entry): Html {
   const blocks = (message.blocks ?? []) as readonly object[] as readonly Block[];
   const body =
     blocks.length === 0
-      ? html`<p>${mrkdwnToHtml(message.text)}</p>`
+      ? html`<p>${message.mrkdwn === false ? textToLines(message.text) : mrkdwnToHtml(message.text)}</p>`
       : html`${blocks.map(blockToHtml)}`;
   return html`<article class="message${continued ? " continued" : ""}" id="m${number}">
   <span class="avatar hue${hueOf(sender)}" aria-hidden="true">${initials(sender)}</span>

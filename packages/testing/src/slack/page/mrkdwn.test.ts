@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mrkdwnToHtml } from "./mrkdwn.ts";
+import { mrkdwnToHtml, textToLines } from "./mrkdwn.ts";
 
 const shown = (text: string): string => mrkdwnToHtml(text).html;
 
@@ -45,5 +45,13 @@ describe("mrkdwnToHtml", () => {
     const html = shown(text);
     expect(html).not.toMatch(/<(?!\/?(?:a|strong|code|time|span)\b)/);
     expect(html).not.toMatch(/<[^>]*\son\w+=|href="javascript:/);
+  });
+});
+
+describe("textToLines", () => {
+  it("formats nothing", () => {
+    expect(textToLines("*one* `two`\n&lt;b&gt; <!here> :wave:").html).toBe(
+      "*one* `two`<br />&lt;b&gt; &lt;!here&gt; :wave:",
+    );
   });
 });

@@ -56,6 +56,12 @@ function markup(
   return html`<br />`;
 }
 
+/** Text that nothing formats. */
+export const textToLines = (text: string): Html =>
+  html`${text
+    .split("\n")
+    .map((line, nr) => html`${nr === 0 ? "" : html`<br />`}${unescaped(line)}`)}`;
+
 /** An instant, which the page's script puts into the reader's own time zone and language. */
 export function time(ms: number, text: string, form: "long" | "short"): Html {
   const instant = new Date(ms);
