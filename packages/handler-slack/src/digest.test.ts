@@ -60,6 +60,14 @@ describe("a digest", () => {
     expect(textsOf(content).slice(1, 3)).toEqual(["*api*\n• 1\n• 5\n• 3", "*web*\n• 2\n• 6\n• 4"]);
   });
 
+  it("has what belongs to nothing come first, so that it does not seem to belong to another", () => {
+    const groups = ["2", undefined, "1", " "];
+    const content = digestOf(4, (index) => ({
+      message: { lead: `e${index}`, group: groups[index - 1] },
+    }));
+    expect(textsOf(content).slice(1, 4)).toEqual(["• e2\n• e4", "*2*\n• e1", "*1*\n• e3"]);
+  });
+
   it("counts what there is no room for, by type", () => {
     const content = digestOf(27, (index) => (index > 22 ? { type: "value_created" } : {}));
     const texts = textsOf(content);

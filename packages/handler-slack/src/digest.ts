@@ -68,27 +68,33 @@ export function layOutDigest(items: readonly [DigestItem, ...DigestItem[]]): Mes
   };
 }
 
-/** Groups in the order in which they appear, and types in theirs within. */
+/**
+ * Groups in the order in which they appear, and types in theirs within. What has no group comes first:
+ * behind a heading it would seem to belong there.
+ */
 function grouped(items: readonly DigestItem[]): readonly DigestItem[] {
-  const groups = Map.groupBy(items, ({ message }) => message.group ?? "");
-  return [...groups.values()].flatMap((group) =>
+  const groups = Map.groupBy(items, groupOf);
+  const none = groups.get("") ?? [];
+  groups.delete("");
+  return [none, ...groups.values()].flatMap((group) =>
     [...Map.groupBy(group, ({ type }) => type).values()].flat(),
   );
 }
 
+const groupOf = ({ message }: DigestItem): string => toPlain(message.group ?? "");
+
 interface Section {
-  /** Null where the group has no name, or the section before has it. */
+  /** Null where there is no group, or the section before has its name. */
   readonly heading: string | null;
   readonly messages: readonly Message[];
 }
 
 function sectionsOf(items: readonly DigestItem[]): readonly Section[] {
-  const groups = Map.groupBy(items, ({ message }) => message.group ?? "");
-  return [...groups].flatMap(([group, members]) => {
+  return [...Map.groupBy(items, groupOf)].flatMap(([group, members]) => {
     const sections: Section[] = [];
     for (let from = 0; from < members.length; from += MOST_IN_A_SECTION) {
       const messages = members.slice(from, from + MOST_IN_A_SECTION).map(({ message }) => message);
-      const heading = from === 0 && toPlain(group) !== "" ? group : null;
+      const heading = from === 0 && group !== "" ? group : null;
       sections.push({ heading, messages });
     }
     return sections;
