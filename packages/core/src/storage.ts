@@ -81,15 +81,17 @@ export interface Storage<Tx = never> {
    * - A delivery is in at most one flight. Its token is the request's.
    * - The gates that `rules.admit` answers are kept, also where it let nothing through.
    * - While first attempts are due in a lane, at most 30 % of what is taken of it are retries
-   *   (rounded up, and on average where claims take few).
+   *   (rounded up, and on average where claims take few). What was throttled counts as a retry
+   *   where each delivery goes alone.
    * - At most `slots` in all, and of one lane and one organization what `perLane` and
    *   `perOrganization` leave beside what is in flight; only lanes that are not parked and that
    *   the request's abilities can serve.
    * - All of that counts calls, and so do gates: each call passes them once. Where more is due in a
    *   lane than calls may go, calls take as many deliveries as `perCall` says of the lane's handler
-   *   type, as `inCalls` decides: filled evenly, the earliest first. What was tried goes alone. What was
-   *   throttled for free does not count as tried here, and goes before what has come since. Claims that go together have the same
-   *   `call` and follow each other in their order; each flight of a call ends by itself.
+   *   type, as `inCalls` decides: filled evenly, the earliest first. What was tried goes alone; what
+   *   was throttled for free does not count as tried there, and goes before what has come since.
+   *   Claims that go together have the same `call` and follow each other in their order; each flight
+   *   of a call ends by itself.
    * - Deliveries with two or more lapses are suspects: claimed only with `alone`, one at a time
    *   and nothing else with it. `suspects` tells that some are due.
    * - Organizations take turns: none has a second lane while another that has something due has
