@@ -6,18 +6,18 @@ import { parseArgs, promisify } from "node:util";
 import { slack } from "@posthorn/handler-slack";
 import { createTestBus } from "@posthorn/testing";
 import { createFakeSlack, slackPage } from "@posthorn/testing/slack";
-import { catalog } from "../examples/cloudtruth/src/catalog.ts";
-import { templates } from "../examples/cloudtruth/src/templates.ts";
+import { catalog } from "../../examples/cloudtruth/src/catalog.ts";
+import { templates } from "../../examples/cloudtruth/src/templates.ts";
 
 // pnpm slack-pictures [--chromium PROGRAM] [--into FOLDER]
 // Makes the pictures of docs/reference/slack.md anew: what the Slack handler posts to a fake Slack, as
-// its page looks in Chromium, which must be installed. Times, ids and words are the same each time;
-// pixels depend on the fonts of the machine.
+// its page looks in Chromium, which must be installed. Times and words are the same each time;
+// ids differ, and pixels depend on the fonts of the machine.
 
 const { values } = parseArgs({
   options: {
     chromium: { type: "string", default: "chromium" },
-    into: { type: "string", default: join(import.meta.dirname, "../docs/images") },
+    into: { type: "string", default: join(import.meta.dirname, "../../docs/images") },
   },
 });
 /** A picture and its height: what it shows fits exactly. */
