@@ -100,8 +100,7 @@ function inputOf(
   return {
     request: { ...request, ...more },
     events,
-    candidates: (organization) =>
-      all.filter(({ subscription }) => subscription.organization === organization),
+    candidates: (organization) => all.filter(({ lane }) => lane.organization === organization),
   };
 }
 
@@ -178,7 +177,7 @@ describe("a plan", () => {
         for (const deliveries of plans) expect(deliveries.length).toBeLessThanOrEqual(most);
         const owed = events.flatMap(({ id, type, organization }) =>
           all
-            .filter(({ subscription }) => subscription.organization === organization)
+            .filter(({ lane }) => lane.organization === organization)
             .filter(({ subscription }) =>
               subscription.eventTypes.some((pattern) => matches(pattern, type)),
             )

@@ -244,7 +244,7 @@ export interface Unrouted {
 
 /** A subscription that an event might be owed to. */
 export interface Candidate {
-  readonly subscription: SubscriptionRecord;
+  readonly subscription: Pick<SubscriptionRecord, "id" | "type" | "eventTypes">;
   readonly lane: LaneState;
   readonly gates: readonly GateState[];
 }

@@ -274,6 +274,13 @@ export const toSubscription = (row: Row): SubscriptionRecord => ({
   updatedAt: int(row["updated_at"]),
 });
 
+/** As far as events are matched with it. */
+export const toMatched = (row: Row): Pick<SubscriptionRecord, "id" | "type" | "eventTypes"> => ({
+  id: text(row["id"]),
+  type: text(row["type"]),
+  eventTypes: json(row["event_types"]) as readonly string[],
+});
+
 /** A lane's columns, beside those of its subscription. */
 export const LANE_COLUMNS: Columns = {
   subscription_id: "key",

@@ -12,6 +12,7 @@ import {
   type RouteRequest,
   type RouteResult,
   type StoredEvent,
+  type SubscriptionRecord,
   type Unrouted,
 } from "@posthorn/core";
 import { canceled, DELETED, deliveriesIn, duesOf, inPlace } from "./deliveries.ts";
@@ -27,9 +28,11 @@ import {
   isSet,
   keyIdOf,
   newDelivery,
+  orderIn,
   text,
   textOrNull,
   toEvent,
+  toMatched,
   toSubscription,
 } from "./records.ts";
 import { change, type Row, rowsOf, type Script } from "./script.ts";
@@ -46,6 +49,8 @@ export interface Route {
 
 /** How long an event rests that owes something to a lane that others hold. */
 const REST_MS = 1_000;
+/** More subscriptions than that are not read whole, but for those that an event starts for. */
+const MANY = 50;
 
 export function routing(dialect: Dialect): Route {
   const { table, rows, join, lookUp } = dialect;
@@ -57,7 +62,11 @@ export function routing(dialect: Dialect): Route {
   const inTurn = markersIn(dialect);
   const probe = `select 1 as due from ${table("unrouted")} where not_before <= ? order by position limit 1`;
   const read = `select e.* from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id`;
-  const roster = `select s.*, l.key_id, l.gate_ids, l.parked, l.next_due_at from ${rows("r", { organization: "key" })} ${join} ${table("subscriptions")} s on s.organization = r.organization ${join} ${table("lanes")} l on l.subscription_id = s.id order by s.id`;
+  const rosterOf = (columns: string): string =>
+    `select ${columns}, l.key_id, l.gate_ids, l.parked, l.next_due_at from ${rows("r", { organization: "key" })} ${join} ${table("subscriptions")} s on s.organization = r.organization ${join} ${table("lanes")} l on l.subscription_id = s.id order by s.id`;
+  const roster = rosterOf("s.*");
+  const longRoster = rosterOf("s.id, s.organization, s.type, s.event_types, s.delivery_order");
+  const subscriptions = `select s.* from ${rows("r", { id: "key" })} ${lookUp("subscriptions", "s")} on s.id = r.id`;
   const failed = `update ${table("unrouted")} set tries = tries + 1, not_before = ? where position = ?`;
   const done = dialect.remove("unrouted", "position", "int");
   const rest = dialect.update({
@@ -73,26 +82,66 @@ export function routing(dialect: Dialect): Route {
     where: "t.position = r.position",
   });
 
-  function* candidatesOf(organizations: Iterable<string>): Script<Roster> {
-    const asked = [...new Set(organizations)].map((organization) => ({ organization }));
-    const found = yield* rowsOf(roster, sent(asked));
+  /** Organizations that had many subscriptions when they were last seen: to read them all takes long. */
+  const large = new Set<string>();
+
+  function* candidatesOf(all: readonly string[]): Script<Roster> {
+    const [long, short] = partition([...new Set(all)], (organization) => large.has(organization));
+    const found: Row[] = [];
+    for (const [text, organizations] of [[roster, short] as const, [longRoster, long] as const]) {
+      if (organizations.length === 0) continue;
+      const asked = organizations.map((organization) => ({ organization }));
+      found.push(...(yield* rowsOf(text, sent(asked))));
+    }
     const known = yield* gates.read(found.flatMap(gateIdsOf));
-    const candidates = found.map((row): Candidate => {
-      const subscription = toSubscription(row);
+    const candidates = found.map((row): SqlCandidate => {
+      const organization = text(row["organization"]);
+      const record = large.has(organization) ? null : toSubscription(row);
+      const subscription = record ?? toMatched(row);
       const gateIds = gateIdsOf(row);
       const lane: LaneState = {
         subscriptionId: subscription.id,
-        organization: subscription.organization,
+        organization,
         handlerType: subscription.type,
         keyId: keyIdOf(row),
-        order: subscription.order,
+        order: orderIn(row),
         parked: isSet(row["parked"]),
         gateIds,
         nextDueAt: intOrNull(row["next_due_at"]),
       };
-      return { subscription, lane, gates: gateIds.flatMap((id) => known.get(id) ?? []) };
+      return { subscription, record, lane, gates: gateIds.flatMap((id) => known.get(id) ?? []) };
     });
-    return Map.groupBy(candidates, ({ subscription }) => subscription.organization);
+    const byOrganization = Map.groupBy(candidates, ({ lane }) => lane.organization);
+    for (const organization of all) {
+      const count = byOrganization.get(organization)?.length ?? 0;
+      if (count > MANY) large.add(organization);
+      else large.delete(organization);
+    }
+    return byOrganization;
+  }
+
+  /** Of what starts, the subscriptions that were not read whole. */
+  function* recordsOf(
+    planned: readonly PlannedDelivery[],
+    roster: Roster,
+  ): Script<ReadonlyMap<string, SubscriptionRecord>> {
+    const records = new Map<string, SubscriptionRecord>();
+    const started = new Set(
+      planned.flatMap((each) => (each.state === "start" ? [each.subscriptionId] : [])),
+    );
+    const missing: { id: string }[] = [];
+    for (const candidates of roster.values()) {
+      for (const { subscription, record } of candidates) {
+        if (record !== null) records.set(record.id, record);
+        else if (started.has(subscription.id)) missing.push({ id: subscription.id });
+      }
+    }
+    if (missing.length === 0) return records;
+    for (const row of yield* rowsOf(subscriptions, sent(missing))) {
+      const record = toSubscription(row);
+      records.set(record.id, record);
+    }
+    return records;
   }
 
   /** Those whose lane is gone by now have nobody to go to. */
@@ -173,6 +222,8 @@ export function routing(dialect: Dialect): Route {
       );
       yield* add(planned, positions, locked, request);
 
+      const records = yield* recordsOf(planned, roster);
+
       const [rested, routed] = partition(markers, (row) => resting.has(text(row["event_id"])));
       const [unfinished, finished] = partition(routed, (row) => cursors.has(text(row["event_id"])));
       if (rested.length > 0) {
@@ -192,7 +243,7 @@ export function routing(dialect: Dialect): Route {
 
       const announced = new Map(found.map((row) => [text(row["id"]), isSet(row["announced"])]));
       return {
-        claims: claimsOf(planned, { request, events, candidates }),
+        claims: claimsOf(planned, { request, events, roster, records }),
         unannounced: events.flatMap(({ event }) =>
           resting.has(event.id) || cursors.has(event.id) || announced.get(event.id) ? [] : [event],
         ),
@@ -230,7 +281,12 @@ function withFollowers(
   return all;
 }
 
-type Roster = ReadonlyMap<string, readonly Candidate[]>;
+/** Whose subscription was read whole, or only as far as events are matched with it. */
+interface SqlCandidate extends Candidate {
+  readonly record: SubscriptionRecord | null;
+}
+
+type Roster = ReadonlyMap<string, readonly SqlCandidate[]>;
 
 /** What is answered where nothing is to be routed. */
 export const NOTHING_ROUTED: RouteResult = {
@@ -261,20 +317,27 @@ function begin({ state, queue: _queue, ...given }: PlannedDelivery, now: number)
   return { ...delivery, status: "dead", reason: state.deadReason, completedAt: now };
 }
 
+interface Routed extends Pick<RouteInput, "request" | "events"> {
+  readonly roster: Roster;
+  readonly records: ReadonlyMap<string, SubscriptionRecord>;
+}
+
 function claimsOf(
   planned: readonly PlannedDelivery[],
-  { request, events, candidates }: RouteInput,
+  { request, events, roster, records }: Routed,
 ): readonly Claim[] {
   const { token, now, leaseMs } = request;
   const byId = new Map(events.map(({ event }) => [event.id, event]));
+  const candidates = new Map(
+    [...roster.values()].flat().map((candidate) => [candidate.subscription.id, candidate]),
+  );
   return planned.flatMap((each): readonly Claim[] => {
     if (each.state !== "start") return [];
-    const { id, organization, subscriptionId, eventId } = each;
-    const candidate = candidates(organization).find(
-      ({ subscription }) => subscription.id === subscriptionId,
-    );
+    const { id, subscriptionId, eventId } = each;
+    const candidate = candidates.get(subscriptionId);
     const event = byId.get(eventId);
-    if (candidate === undefined || event === undefined) return [];
+    const subscription = records.get(subscriptionId);
+    if (candidate === undefined || event === undefined || subscription === undefined) return [];
     return [
       {
         deliveryId: id,
@@ -282,7 +345,7 @@ function claimsOf(
         token,
         delivery: begin(each, now),
         event,
-        subscription: candidate.subscription,
+        subscription,
         gates: candidate.gates.map(passed),
         leaseUntil: now + leaseMs,
         startBy: null,

@@ -70,7 +70,7 @@ const flaws: readonly Flaw[] = [
           plan({
             ...input,
             candidates: (organization) =>
-              candidates(organization).filter(({ subscription }) => subscription.enabled),
+              candidates(organization).filter(({ lane }) => !lane.parked),
           }),
         ),
     }),

@@ -173,7 +173,7 @@ export const aGate = (perMs: number | null = null, name = "host"): GateDefinitio
 
 export const aDelivery = (
   event: StoredEvent,
-  record: SubscriptionRecord,
+  record: Pick<SubscriptionRecord, "id" | "type">,
   createdAt: number = NOW,
 ): NewDelivery => ({
   id: newId(),
