@@ -74,12 +74,14 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   }
 
   async function patiently<Result>(work: () => Result): Promise<Result> {
-    for (let waited = 0, wait = 1; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    for (let waited = 0; ; ) {
       try {
         return work();
       } catch (error) {
         if (!isBusy(error) || waited >= PATIENCE_MS) throw explained(error);
       }
+      // Transactions are short, so it asks often; the longer it has waited, the less that costs.
+      const wait = Math.min(Math.max(1, waited / 4), LONGEST_WAIT_MS);
       const ms = wait * (0.5 + system.random() / 2);
       await system.sleep(ms);
       waited += ms;
