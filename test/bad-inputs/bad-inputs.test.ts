@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Storage } from "@posthorn/core";
+import { memoryStorage } from "@posthorn/storage-memory";
 import { sqliteStorage } from "@posthorn/storage-sql/sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { urls } from "../../packages/handler-http/test/urls.ts";
@@ -57,8 +58,8 @@ const groups: Readonly<Record<string, readonly BadInput[]>> = {
 const folder = mkdtempSync(join(tmpdir(), "posthorn-bad-inputs-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const storages: Readonly<Record<string, () => Promise<Storage | undefined>>> = {
-  memory: async () => undefined,
+const storages: Readonly<Record<string, () => Promise<Storage>>> = {
+  memory: async () => memoryStorage(),
   SQLite: async () => {
     const storage = sqliteStorage({ file: join(folder, `${randomUUID()}.db`) });
     await storage.migrate();
@@ -69,21 +70,21 @@ const storages: Readonly<Record<string, () => Promise<Storage | undefined>>> = {
 for (const [name, open] of Object.entries(storages)) {
   describe(`bad inputs, on ${name}`, () => {
     let world: World;
-    let storage: Storage | undefined;
+    let storage: Storage;
     beforeAll(async () => {
       storage = await open();
-      world = createWorld(storage === undefined ? {} : { storage });
+      world = createWorld({ storage });
     });
     afterAll(async () => {
       await world.bus.stop();
-      await storage?.close();
+      await storage.close();
     });
 
     for (const [group, inputs] of Object.entries(groups)) {
       describe(group, () => {
         for (const { id, name: input, expected, run } of inputs) {
           it(`${id} ${input}: ${expected}`, async () => {
-            const ends = [await run(world)].flat();
+            const ends = [await run(world, storage)].flat();
             expect(ends.length).toBeGreaterThan(0);
             for (const end of ends) {
               if (typeof expected === "string") expect(end).toBe(expected);

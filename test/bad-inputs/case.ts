@@ -1,4 +1,4 @@
-import { isPosthornError } from "@posthorn/core";
+import { isPosthornError, type Storage } from "@posthorn/core";
 import { type Asked, httpWebhook, type World } from "../../packages/rest/test/acme.ts";
 
 /** One bad input, or several of a kind, and what becomes of each. */
@@ -8,8 +8,8 @@ export interface BadInput {
   readonly name: string;
   /** What it must come to, as {@link asked} and {@link thrown} write it. */
   readonly expected: string | RegExp;
-  /** What it comes to: one text, or one for each input. */
-  run(world: World): Promise<string | readonly string[]>;
+  /** What it comes to: one text, or one for each input. The storage is the world's. */
+  run(world: World, storage: Storage): Promise<string | readonly string[]>;
 }
 
 export const badInput = (

@@ -1,4 +1,10 @@
+import { defineHandler, failed, type Storage } from "@posthorn/core";
+import { http } from "@posthorn/handler-http";
+import { createReceiver, type ReceiverReply } from "@posthorn/testing";
+import { strictObject } from "valibot";
+import { loopback } from "../../packages/handler-http/test/call.ts";
 import { httpWebhook, pagerWebhook, type World } from "../../packages/rest/test/acme.ts";
+import { anything } from "./anything.ts";
 import { asked, type BadInput, badInput, creating, each, thrown } from "./case.ts";
 
 const unknownId = "01890000-0000-7000-8000-000000000000";
@@ -167,6 +173,19 @@ const kept = async (world: World, name: string): Promise<string> => {
     : `${JSON.stringify(name)} became ${JSON.stringify(found.name)}`;
 };
 
+/** What is told of a delivery that a receiver answered so, as JSON. */
+async function toldOf(world: World, storage: Storage, reply: ReceiverReply): Promise<string> {
+  const receiver = await createReceiver();
+  receiver.respond(() => reply);
+  const { deliver } = anything(world, storage, {
+    handler: http(loopback),
+    configuration: { url: receiver.url },
+  });
+  const told = await deliver({ name: "web" });
+  await receiver.close();
+  return JSON.stringify(told);
+}
+
 export const unicode: readonly BadInput[] = [
   badInput("X01", "names in two normal forms", "kept", (world) =>
     each(["\u00e9", "e\u0301"], (name) => kept(world, name)),
@@ -203,5 +222,50 @@ export const unicode: readonly BadInput[] = [
   ),
   badInput("X09", "the dotless i in an event type", /^422 /, (world) =>
     creating(world, {}, { event_types: ["project_m\u0131ssing"] }),
+  ),
+  badInput(
+    "X10",
+    "an answer that is cut within a character",
+    "cut before it",
+    async (world, storage) => {
+      const body = `${"a".repeat(1_021)}\u{1f4ef}`;
+      const told = await toldOf(world, storage, { status: 500, body });
+      return told.includes(`"response":"${"a".repeat(1_021)}"`) ? "cut before it" : told;
+    },
+  ),
+  badInput(
+    "X10",
+    "a reason that is cut within a character",
+    "well-formed",
+    async (world, storage) => {
+      const reason = `${"a".repeat(1_998)}${"\u{1f4ef}".repeat(10)}`;
+      const handler = defineHandler({
+        type: "wordy",
+        configuration: strictObject({}),
+        deliver: async () => failed(reason),
+      });
+      const told = JSON.stringify(await anything(world, storage, { handler }).deliver({}));
+      const isCut = told.includes("a\u2026") || told.includes("a\ufffd\u2026");
+      return isCut && !/\\ud[89a-f]/i.test(told) ? "well-formed" : told;
+    },
+  ),
+  badInput("X11", "answers that are no text, are cut off, or hold NUL", "kept", (world, storage) =>
+    each<readonly [string, Record<string, string>, string | null]>(
+      [
+        ["\0\u0001\u0002", { "content-type": "application/octet-stream" }, null],
+        ["\u001f\u008b\b\0", { "content-type": "text/plain", "content-encoding": "gzip" }, null],
+        ["a\0b\u001b[2J", { "content-type": "text/plain" }, "a\ufffdb\ufffd[2J"],
+        ["h\0i\0", { "content-type": "text/plain; charset=utf-16le" }, "h\ufffdi\ufffd"],
+        ["\u202egnp.exe", { "content-type": "text/html" }, "\ufffdgnp.exe"],
+      ],
+      async ([body, headers, expected]) => {
+        const told = await toldOf(world, storage, { status: 500, headers, body });
+        const kept =
+          expected === null
+            ? !told.includes('"response":')
+            : told.includes(`"response":${JSON.stringify(expected)}`);
+        return kept ? "kept" : told;
+      },
+    ),
   ),
 ];

@@ -1,8 +1,12 @@
+import { inspect } from "node:util";
 import { createEventBus, defineHandler, delivered, type Logger } from "@posthorn/core";
 import { http } from "@posthorn/handler-http";
 import { createRestApi } from "@posthorn/rest";
 import { memoryStorage } from "@posthorn/storage-memory";
+import { mysqlStorage } from "@posthorn/storage-sql/mysql";
+import { postgresStorage } from "@posthorn/storage-sql/postgres";
 import { sqliteStorage } from "@posthorn/storage-sql/sqlite";
+import pg from "pg";
 import { object } from "valibot";
 import { pagerWebhook, type World } from "../../packages/rest/test/acme.ts";
 import { type BadInput, badInput, each, thrown } from "./case.ts";
@@ -28,6 +32,18 @@ const bus = ({ bus: { catalog } }: World, options: object): Promise<string> =>
 
 const key = (length: number, fill = 7): Uint8Array =>
   Uint8Array.from({ length }, (_, index) => (index + fill) & 0xff);
+
+/** Whether what is thrown says a secret, anywhere in it. */
+async function repeats(secret: string, act: () => unknown): Promise<string> {
+  try {
+    await act();
+    return "nothing was thrown";
+  } catch (error) {
+    return inspect(error, { depth: 20, showHidden: true }).includes(secret)
+      ? "repeated"
+      : "not repeated";
+  }
+}
 
 /** What the host's own code gives. */
 export const hostOptions: readonly BadInput[] = [
@@ -78,6 +94,33 @@ export const hostOptions: readonly BadInput[] = [
     each(["a; DROP TABLE x", 'a"', "a".repeat(64), "\u00e4", "1a", "a-b"], (prefix) =>
       thrown(() => sqliteStorage({ file: "unused.db", prefix })),
     ),
+  ),
+  badInput("C08", "the URL of a database, with its password, for a pool", "not repeated", () => {
+    const url = "postgres://ana:canary-4be2@db.test/app";
+    return each(
+      [
+        () => postgresStorage({ pool: url as never }),
+        () => postgresStorage({ pool: { connectionString: url } as never }),
+        () => postgresStorage({ connectionString: url } as never),
+        () => mysqlStorage({ pool: url as never }),
+        () => sqliteStorage({ file: { url } as never }),
+        () => sqliteStorage({ file: url }),
+        () => http({ proxyUrl: "socks5://ana:canary-4be2@proxy.test" }),
+        () => http({ guard: { allow: [url] } }),
+      ],
+      async (make) => repeats("canary-4be2", make),
+    );
+  }),
+  badInput(
+    "C08",
+    "a database that nobody answers at, with a password",
+    "not repeated",
+    async () => {
+      const pool = new pg.Pool({ connectionString: "postgres://ana:canary-4be2@127.0.0.1:9/app" });
+      const end = await repeats("canary-4be2", () => postgresStorage({ pool }).migrate());
+      await pool.end();
+      return end;
+    },
   ),
   badInput("C09", "two handlers of one type", "invalid_options", (world) =>
     bus(world, { handlers: [handler(), handler()] }),

@@ -165,12 +165,15 @@ function parseRules(option: "allow" | "deny", rules: readonly string[]): Rules {
       hosts.push(hostRule(rule.toLowerCase()));
     } else {
       throw invalid(
-        `${option} has ${JSON.stringify(rule)}, which is neither a network, such as "10.1.0.0/16", nor a host name, such as "hooks.example.com" or "*.example.com"`,
+        `${option} has ${JSON.stringify(withoutPassword(rule))}, which is neither a network, such as "10.1.0.0/16", nor a host name, such as "hooks.example.com" or "*.example.com"`,
       );
     }
   }
   return { networks, hosts };
 }
+
+/** Somebody may have pasted a whole URL. */
+const withoutPassword = (rule: string): string => rule.replace(/[^/]*@/g, "");
 
 /** The last label has a letter: else it would be a mistyped address. */
 const HOST_RULE = /^(?:\*\.)?(?:[a-z0-9_-]+\.)*(?=[a-z0-9-]*[a-z])[a-z0-9-]+$/i;

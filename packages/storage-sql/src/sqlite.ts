@@ -85,7 +85,15 @@ export function sqliteStorage(options: SqliteStorageOptions): SqlStorage<"sqlite
   return sqlStorage({ database, naming, schema: sqliteSchema, guard: sameCopyAs(own) });
 }
 
+/** The URL of a server: it may hold a password, so no message repeats it. */
+const SERVER = /^(?!file:)[a-z][a-z\d+.-]*:\/\//i;
+
 function opened(file: string): DatabaseSync {
+  if (SERVER.test(file)) {
+    throw invalid(
+      "`file` is the URL of a server. Give it the path of a file, or take the storage for that server.",
+    );
+  }
   try {
     return new DatabaseSync(file);
   } catch (error) {
