@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Storage } from "@posthorn/core";
@@ -14,8 +15,10 @@ import {
   type World,
 } from "../../packages/rest/test/acme.ts";
 import { asked, type BadInput, badInput, creating } from "./case.ts";
+import { inOtherTests, list, withoutObject } from "./list.ts";
 import { ids, unicode } from "./names.ts";
 import { hostOptions } from "./options.ts";
+import { elsewhere, patterns } from "./patterns.ts";
 import { publications } from "./publishing.ts";
 import { headers, requests } from "./requests.ts";
 
@@ -47,10 +50,12 @@ const addresses: readonly BadInput[] = Object.entries(urls).map(([id, [text, exp
 
 const groups: Readonly<Record<string, readonly BadInput[]>> = {
   "U, URLs": addresses,
+  "N, where a webhook leads": elsewhere,
   "J, bodies of requests": requests,
   "C, options of the host": hostOptions,
   "H, headers": headers,
   "P, events": publications,
+  "T, patterns and templates": patterns,
   "D, ids, pages and organizations": ids,
   "X, Unicode": unicode,
 };
@@ -142,13 +147,37 @@ for (const [name, open] of Object.entries(storages)) {
   });
 }
 
+it("are all there is a name for: each has a case here, a case elsewhere, or a reason", async () => {
+  const here = Object.values(groups).flatMap((inputs) => inputs.map(({ id }) => id));
+  const given = new Set([...here, "D02", ...Object.keys(withoutObject)]);
+  for (const [file, ids] of Object.entries(inOtherTests)) {
+    const text = await readFile(join(import.meta.dirname, "../..", file), "utf8");
+    for (const id of ids) {
+      const named = new RegExp(`"[^"\\n]*\\b${id}\\b[^"\\n]*"`);
+      expect(named.test(text), `${id} in ${file}`).toBe(true);
+      given.add(id);
+    }
+  }
+  const all = Object.entries(list).flatMap(([letter, count]) =>
+    Array.from(
+      { length: count },
+      (_, index) => letter + String(index + 1).padStart(letter === "U" ? 3 : 2, "0"),
+    ),
+  );
+  expect([...given].toSorted()).toEqual(all.toSorted());
+  expect(here.filter((id) => id in withoutObject)).toEqual([]);
+});
+
 it("are counted", () => {
   const counts = Object.entries(groups).map(
     ([group, inputs]) => `${group.slice(0, 1)} ${inputs.length}`,
   );
   const all = Object.values(groups).flat();
-  process.stdout.write(`${all.length} named bad inputs on each storage: ${counts.join(", ")}\n`);
-  expect(all.length).toBeGreaterThan(240);
+  const others = Object.values(inOtherTests).flat().length;
+  process.stdout.write(
+    `${all.length} named bad inputs on each storage: ${counts.join(", ")}; ${others} more entries in tests of their own\n`,
+  );
+  expect(all.length).toBeGreaterThan(290);
   const named = all.map(({ id, name }) => `${id} ${name}`);
   expect(new Set(named).size).toBe(named.length);
 });

@@ -140,6 +140,8 @@ interface CallContext<Configuration> {
 }
 
 export interface VerifyContext {
+  /** Whose subscription it is. */
+  readonly organization: string;
   readonly signal: AbortSignal;
   readonly logger: Logger;
 }

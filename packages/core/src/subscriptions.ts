@@ -197,7 +197,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
   async function verify(
     handler: Handler,
     parsed: unknown,
-    skip: boolean,
+    { organization, skip }: { readonly organization: string; readonly skip: boolean },
   ): Promise<Pick<Subscription, "status" | "statusDetail" | "statusCheckedAt">> {
     const unverified = (
       statusDetail: string | null,
@@ -207,7 +207,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
       statusCheckedAt: null,
     });
     if (handler.verify === undefined || skip) return unverified(null);
-    const verification = await askToVerify(handler, parsed);
+    const verification = await askToVerify(handler, parsed, organization);
     switch (verification?.status) {
       case "refused":
         throw issuesError(
@@ -233,11 +233,15 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
   }
 
   /** Null if the handler failed or took too long: trouble on the way never blocks saving. */
-  async function askToVerify(handler: Handler, parsed: unknown): Promise<Verification | null> {
+  async function askToVerify(
+    handler: Handler,
+    parsed: unknown,
+    organization: string,
+  ): Promise<Verification | null> {
     const deadline = new AbortController();
     const answered = new AbortController();
     const verification = (async () =>
-      handler.verify?.(parsed, { signal: deadline.signal, logger }) ?? null)().catch(
+      handler.verify?.(parsed, { organization, signal: deadline.signal, logger }) ?? null)().catch(
       (error: unknown) => {
         logger.warn({ type: handler.type, error: describe(error) }, "A handler's verify failed.");
         return null;
@@ -295,7 +299,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
         order,
         enabled,
         disabledReason: null,
-        ...(await verify(handler, parsed, tx !== undefined)),
+        ...(await verify(handler, parsed, { organization, skip: tx !== undefined })),
         state: null,
         failing: null,
         version: 1,
@@ -363,7 +367,14 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
           enabled,
           disabledReason: enabled ? null : current.disabledReason,
           ...(reconfigured
-            ? { ...stored, state: null, ...(await verify(handler, parsed, tx !== undefined)) }
+            ? {
+                ...stored,
+                state: null,
+                ...(await verify(handler, parsed, {
+                  organization: current.organization,
+                  skip: tx !== undefined,
+                })),
+              }
             : reEnabled
               ? { status: "unverified", statusDetail: null, statusCheckedAt: null }
               : {}),

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { rootCertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -86,12 +88,63 @@ describe("a name that leads to an address of the machine's own network", () => {
     expect(server.connections()).toBe(0);
   });
 
-  it("N16 is refused at the host's own public address, if the host says which that is", async () => {
-    const guard = { ports, deny: ["203.0.114.9"] } as const;
+  it("N16 is refused at the host's own public address or name, if the host says which that is", async () => {
+    const guard = { ports, deny: ["203.0.114.9", "app.acme.dev"] } as const;
     const handler = http({ guard, resolve: resolving("203.0.114.9") });
-    expect(await call(handler, "https://hooks.acme.dev/")).toMatchObject({
-      error: "blocked_address",
+    const url = "https://hooks.acme.dev/";
+    expect(await call(handler, url)).toMatchObject({ error: "blocked_address" });
+    const own = await handler.configuration["~standard"].validate({ url: "https://app.acme.dev/" });
+    expect(own.issues?.[0]?.message).toContain("not allowed");
+  });
+
+  it("N17 says the same whether somebody listens there or not", async () => {
+    const server = await serving(answering(OK));
+    const closed = await rawServer(() => {});
+    await closed.close();
+    const handler = http({ guard: { ports }, resolve: resolving("127.0.0.1") });
+    const told = async (port: number): Promise<unknown> => {
+      const { outcome, details } = await call(handler, `https://hooks.acme.dev:${port}/`);
+      expect(Number(details["duration_ms"]) % 10).toBe(0);
+      return { ...outcome, details: { ...details, duration_ms: 0 } };
+    };
+    expect(await told(server.port)).toEqual(await told(closed.port));
+    expect(server.connections()).toBe(0);
+  });
+
+  it("N20 is not asked whether it wants webhooks, when it is saved or later", async () => {
+    const server = await serving(answering(OK));
+    const handler = http({
+      guard: { ports },
+      handshake: true,
+      resolve: resolving("127.0.0.1"),
     });
+    const url = `https://hooks.acme.dev:${server.port}/`;
+    const saved = await handler.configuration["~standard"].validate({ url });
+    if (saved.issues !== undefined) throw new Error("The URL is refused, and nothing is tested.");
+    const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+    const signal = AbortSignal.timeout(5_000);
+    expect(await handler.verify?.(saved.value, { organization: "acme", signal, logger })).toEqual({
+      status: "unverified",
+      detail: "The receiver could not be asked yet.",
+    });
+    expect(await call(handler, url)).toMatchObject({ type: "failed", error: "blocked_address" });
+    expect(server.connections()).toBe(0);
+  });
+});
+
+describe("the way out", () => {
+  it("N20 is one: a single file asks for requests, and a single one dials", async () => {
+    const folder = new URL("./", import.meta.url);
+    const names = (await readdir(folder)).filter((name) => /(?<!\.test|\.test-d)\.ts$/.test(name));
+    const using = async (pattern: RegExp): Promise<readonly string[]> => {
+      const texts = await Promise.all(names.map((name) => readFile(new URL(name, folder), "utf8")));
+      return names.filter((_, index) => pattern.test(texts[index] as string));
+    };
+    expect(await using(/\brequest\(/)).toEqual(["send.ts"]);
+    expect(await using(/\bsend\(/)).toEqual(["http.ts", "send.ts"]);
+    expect(await using(/\bbuildConnector\(/)).toEqual(["connect.ts"]);
+    expect(await using(/\bfetch\(|from "node:(?:http|https|http2|tls|dgram)"/)).toEqual([]);
+    expect(await using(/\b(?:net|tls)\.connect\(|\bcreateConnection\(/)).toEqual([]);
   });
 });
 
@@ -153,6 +206,46 @@ describe("connections", () => {
     }
     // A second one, if the next event comes while the first answer is still being read.
     expect(server.connections()).toBeLessThanOrEqual(2);
+  });
+
+  it("N08 are an organization's own: none carries what another sends", async () => {
+    const senders: (readonly string[])[] = [];
+    const server = await serving((socket) => {
+      const seen: string[] = [];
+      senders.push(seen);
+      socket.on("data", (data) => {
+        seen.push(/\r\nx-from: (\w+)/.exec(data.toString())?.[1] ?? "nobody");
+        socket.write(OK);
+      });
+    });
+    const handler = http(loopback);
+    const url = `http://hooks.acme.dev:${server.port}/`;
+    for (const organization of ["acme", "globex", "acme", "globex"]) {
+      const subscription = { id: randomUUID(), organization, name: "Hooks" };
+      const headers = { "x-from": organization };
+      expect((await call(handler, { url, headers }, { subscription })).type).toBe("delivered");
+    }
+    expect(senders.flat().toSorted()).toEqual(["acme", "acme", "globex", "globex"]);
+    for (const seen of senders) expect(new Set(seen).size).toBe(1);
+  });
+
+  it("N08 that one organization keeps busy are no reason for another to wait", async () => {
+    const server = await serving((socket) => {
+      socket.on("data", (data) => {
+        if (!data.toString().startsWith("POST /slow")) socket.write(OK);
+      });
+    });
+    const handler = http({ ...loopback, connections: 2 });
+    const url = `http://hooks.acme.dev:${server.port}/`;
+    const deadline = new AbortController();
+    const slow = Array.from({ length: 4 }, () =>
+      call(handler, `${url}slow`, { signal: deadline.signal }),
+    );
+    await vi.waitFor(() => expect(server.open()).toBe(2));
+    const subscription = { id: randomUUID(), organization: "globex", name: "Hooks" };
+    expect((await call(handler, url, { subscription })).type).toBe("delivered");
+    deadline.abort();
+    await Promise.all(slow);
   });
 
   it("are no more to one host than the host of the bus allows", async () => {

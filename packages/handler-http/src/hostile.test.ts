@@ -42,11 +42,11 @@ const hostile: Readonly<
     (socket) => {
       socket.once("data", () => {
         socket.write("HTTP/1.1 200 OK\r\n");
-        forever(socket, () => socket.write(`x-${"a".repeat(500)}: b\r\n`));
+        forever(socket, () => socket.write(`x-${"a".repeat(4_000)}: b\r\n`));
       });
     },
   ],
-  "with 30 KB of headers": [
+  "with 30 KB of headers (H15)": [
     "unknown",
     "response_too_large",
     answering(head("200 OK", `x: ${"a".repeat(30_000)}\r\n`)),
@@ -122,7 +122,7 @@ const hostile: Readonly<
       socket.end();
     },
   ],
-  "that hints for ever (1xx)": [
+  "that hints for ever (1xx, N12)": [
     "unknown",
     "bad_response",
     (socket) => {
@@ -131,7 +131,7 @@ const hostile: Readonly<
       );
     },
   ],
-  "that upgrades": [
+  "that upgrades (N12)": [
     "unknown",
     "connection_lost",
     answering(head("101 Switching", "upgrade: websocket\r\nconnection: upgrade\r\n")),
@@ -143,7 +143,7 @@ const hostile: Readonly<
     "bad_response",
     answering(`${head("200 OK", "content-length: 3\r\ncontent-length: 5\r\n")}abcde`),
   ],
-  "with Alt-Svc and Refresh": [
+  "with Alt-Svc and Refresh (N12)": [
     "delivered",
     null,
     answering(

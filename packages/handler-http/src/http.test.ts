@@ -159,12 +159,24 @@ describe("what follows from an answer", () => {
   });
 
   it.each([300, 301, 302, 303, 304, 307, 308])(
-    "HTTP %i fails, and is not followed",
+    "N10 HTTP %i fails, and is not followed",
     async (status) => {
       const before = receiver.requests.length;
       const called = await answered(status, { location: new URL("/elsewhere", receiver.url).href });
       expect(called).toMatchObject({ type: "failed", error: "redirect" });
       expect(called.outcome.remedy).toContain("Give the webhook the URL");
+      expect(receiver.requests.length).toBe(before + 1);
+    },
+  );
+
+  it.each(["https:", "//127.0.0.1/", "file:///etc/passwd", "http://169.254.169.254/", "\u00e9"])(
+    "N11 a redirect to another scheme or host is not followed, nor told: %s",
+    async (place) => {
+      const location = place === "https:" ? receiver.url.replace("http:", place) : place;
+      const before = receiver.requests.length;
+      const called = await answered(302, { location });
+      expect(called).toMatchObject({ type: "failed", error: "redirect" });
+      expect(JSON.stringify(called.outcome)).not.toContain(location);
       expect(receiver.requests.length).toBe(before + 1);
     },
   );
@@ -286,7 +298,7 @@ describe("a handshake", () => {
       secret: SECRET,
     });
     if (parsed.issues !== undefined) throw new Error("refused");
-    const context = { signal: AbortSignal.timeout(5_000), logger: console };
+    const context = { organization: "acme", signal: AbortSignal.timeout(5_000), logger: console };
     return asking.verify?.(parsed.value, context);
   };
   const repeat = (body: string): string =>

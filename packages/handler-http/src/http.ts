@@ -45,7 +45,7 @@ export interface HttpOptions<C extends Catalog = Catalog> {
   /** How long one attempt may take in all, in milliseconds. Default 15,000. */
   readonly timeoutMs?: number | undefined;
   /**
-   * How many connections there may be to one origin at a time, 1 to 10,000. Default 128: more than
+   * How many connections an organization may have to one origin at a time, 1 to 10,000. Default 128: more than
    * a bus has in flight unless its `concurrency` is raised.
    */
   readonly connections?: number | undefined;
@@ -94,7 +94,7 @@ export function http<C extends Catalog = Catalog>(
   /** The one way out: whatever is sent, the guard sees it first. */
   async function post(
     { url, headers, authorization }: HttpConfiguration,
-    { id, message, secrets, signal }: Post,
+    { id, organization, message, secrets, signal }: Post,
   ): Promise<Reply | { readonly problem: string }> {
     const checked = guard.checkUrl(url);
     if ("problem" in checked) return { problem: explain(checked.problem) };
@@ -102,7 +102,7 @@ export function http<C extends Catalog = Catalog>(
       { id, body: message.body, at: Date.now() },
       secrets.map(keyOf),
     );
-    return send(pools.at(checked.url.origin), {
+    return send(pools.at(checked.url.origin, organization), {
       url: checked.url,
       body: message.body,
       headers: {
@@ -121,22 +121,22 @@ export function http<C extends Catalog = Catalog>(
   /** Null if the receiver has confirmed that it wants webhooks. */
   async function ask(
     configuration: HttpConfiguration,
-    secrets: readonly string[],
-    signal: AbortSignal,
+    { organization, secrets, signal }: Omit<Post, "id" | "message">,
   ): Promise<Reply | { readonly problem: string } | null> {
     const now = Date.now();
     const { id, body, isConfirmedBy } = handshake(now);
     const message = { body, headers: { "content-type": "application/json" } };
-    const reply = await post(configuration, { id, message, secrets, signal });
+    const reply = await post(configuration, { id, organization, message, secrets, signal });
     return "problem" in reply || !isConfirmedBy(reply) ? reply : null;
   }
 
   async function verify(
     configuration: HttpConfiguration,
-    { signal }: VerifyContext,
+    { organization, signal }: VerifyContext,
   ): Promise<Verification> {
     const { secret } = configuration;
-    const refusal = await ask(configuration, secret === null ? [] : [secret], signal);
+    const secrets = secret === null ? [] : [secret];
+    const refusal = await ask(configuration, { organization, secrets, signal });
     if (refusal === null) return { status: "ok" };
     if ("problem" in refusal || refusal.status === null) {
       return { status: "unverified", detail: "The receiver could not be asked yet." };
@@ -164,9 +164,10 @@ export function http<C extends Catalog = Catalog>(
       if (secret === null) {
         return failed("The webhook has no secret", { remedy: "Rotate its secret." });
       }
+      const { organization } = context.subscription;
       const secrets = [secret, ...previousSecrets];
       if (mustConfirm && !hasConfirmed(context.state)) {
-        const refusal = await ask(configuration, secrets, signal);
+        const refusal = await ask(configuration, { organization, secrets, signal });
         if (refusal !== null) return unconfirmed(refusal);
       }
       let message: HttpMessage;
@@ -180,7 +181,13 @@ export function http<C extends Catalog = Catalog>(
         return transformThrew(event.type, error);
       }
       const sent = { ...message, headers: { ...traceOf(context), ...message.headers } };
-      const reply = await post(configuration, { id: event.id, message: sent, secrets, signal });
+      const reply = await post(configuration, {
+        id: event.id,
+        organization,
+        message: sent,
+        secrets,
+        signal,
+      });
       if ("problem" in reply) return blocked(reply.problem);
       if (reply.status === null) {
         const { trouble, cause } = reply;
@@ -195,6 +202,7 @@ export function http<C extends Catalog = Catalog>(
 
 interface Post {
   readonly id: string;
+  readonly organization: string;
   readonly message: HttpMessage;
   readonly secrets: readonly string[];
   readonly signal: AbortSignal;

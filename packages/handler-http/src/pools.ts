@@ -1,13 +1,13 @@
 import { type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
 import { noting } from "./send.ts";
 
-/** Keep-alive connections, by origin. */
+/** Keep-alive connections, by origin and by whose webhooks go through them. */
 export interface Pools {
-  /** What sends to this origin. */
-  at(origin: string): Dispatcher;
+  /** What sends an organization's webhooks to this origin. */
+  at(origin: string, organization: string): Dispatcher;
 }
 
-const MOST_ORIGINS = 256;
+const MOST_POOLS = 1_024;
 /** Node's servers close idle connections after five seconds: a request must not meet that moment. */
 const IDLE_MS = 4_000;
 /** However often it is used, a connection does not outlive a change of its name for longer. */
@@ -26,31 +26,38 @@ const limits = {
   bodyTimeout: 0,
 } as const;
 
-/** Pools that connect for themselves. The one that was idle for longest makes room for another. */
-export function directPools(connect: buildConnector.connector, connections: number): Pools {
-  const pools = new Map<string, { readonly pool: Pool; readonly noting: Dispatcher }>();
-  const opened = (origin: string): { readonly pool: Pool; readonly noting: Dispatcher } => {
-    const pool = new Pool(origin, { ...limits, connections, connect });
+/** Pools that connect for themselves. */
+export const directPools = (connect: buildConnector.connector, connections: number): Pools =>
+  pools((origin) => new Pool(origin, { ...limits, connections, connect }));
+
+/** Everything through one proxy, with CONNECT. Which addresses it dials is the proxy's business. */
+export const proxyPools = (proxyUrl: string, connections: number): Pools =>
+  pools(() => new ProxyAgent({ ...limits, connections, uri: proxyUrl, proxyTunnel: true }));
+
+/**
+ * Organizations share no connection: on one, a server that misreads where a request ends would take
+ * what one organization sends for the beginning of another's, and one with many slow calls would
+ * have all others wait for a free one. The pool that was idle for longest makes room for another.
+ */
+function pools(open: (origin: string) => Dispatcher): Pools {
+  const opened = new Map<string, { readonly pool: Dispatcher; readonly noting: Dispatcher }>();
+  const fresh = (origin: string): { readonly pool: Dispatcher; readonly noting: Dispatcher } => {
+    const pool = open(origin);
     return { pool, noting: noting(pool) };
   };
   return {
-    at: (origin) => {
-      const known = pools.get(origin) ?? opened(origin);
-      pools.delete(origin);
-      pools.set(origin, known);
-      const [oldest] = pools;
-      if (pools.size > MOST_ORIGINS && oldest !== undefined) {
-        pools.delete(oldest[0]);
+    at: (origin, organization) => {
+      // Origins have no blanks, so no two pairs make the same key.
+      const key = `${origin} ${organization}`;
+      const known = opened.get(key) ?? fresh(origin);
+      opened.delete(key);
+      opened.set(key, known);
+      const [oldest] = opened;
+      if (opened.size > MOST_POOLS && oldest !== undefined) {
+        opened.delete(oldest[0]);
         void oldest[1].pool.close();
       }
       return known.noting;
     },
   };
-}
-
-/** Everything through one proxy, with CONNECT. Which addresses it dials is the proxy's business. */
-export function proxyPools(proxyUrl: string, connections: number): Pools {
-  const agent = new ProxyAgent({ ...limits, connections, uri: proxyUrl, proxyTunnel: true });
-  const dispatcher = noting(agent);
-  return { at: () => dispatcher };
 }

@@ -10,7 +10,7 @@ function waitMs(retryAfter: string | null): number | null {
   return outcome.type === "throttled" ? outcome.retryAfterMs : null;
 }
 
-describe("a Retry-After", () => {
+describe("H16: a Retry-After", () => {
   it.each([
     ["0", 0],
     ["7", 7_000],

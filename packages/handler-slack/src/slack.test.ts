@@ -42,6 +42,7 @@ async function setUp({ fake: options, slack: handlerOptions }: Setup = {}) {
 
 const silent = (): void => {};
 const unhurried: VerifyContext = {
+  organization: "acme",
   signal: new AbortController().signal,
   logger: { debug: silent, info: silent, warn: silent, error: silent },
 };

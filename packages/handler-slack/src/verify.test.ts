@@ -23,7 +23,7 @@ async function setUp(options: FakeSlackOptions = {}, more: SlackOptions = {}) {
   const verify = (given: Partial<SlackConfigurationInput> = {}): Promise<Verification> =>
     handler.verify?.(
       { token: "xoxb-fake", channel: "#general", username: "CloudTruth", ...given },
-      { signal: AbortSignal.timeout(500), logger: console },
+      { organization: "acme", signal: AbortSignal.timeout(500), logger: console },
     ) as Promise<Verification>;
   return { fake, verify };
 }

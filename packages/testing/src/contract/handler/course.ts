@@ -63,7 +63,13 @@ export function courseOf(harness: HandlerHarness): Course {
     gates: async () => handler.gates?.(await parsed()) ?? [],
     verify: async () => {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
-      return (await handler.verify?.(await parsed(), { signal, logger: loggerTo([]) })) ?? null;
+      return (
+        (await handler.verify?.(await parsed(), {
+          organization: "acme",
+          signal,
+          logger: loggerTo([]),
+        })) ?? null
+      );
     },
     most: handler.batch?.max ?? 0,
     deliver: (given) =>
