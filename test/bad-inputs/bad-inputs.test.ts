@@ -14,6 +14,7 @@ import {
   pagerWebhook,
   type World,
 } from "../../packages/rest/test/acme.ts";
+import { documentedStatuses } from "../../packages/rest/test/documented.ts";
 import { asked, type BadInput, badInput, creating } from "./case.ts";
 import { inOtherTests, list, withoutObject } from "./list.ts";
 import { ids, unicode } from "./names.ts";
@@ -75,10 +76,23 @@ const storages: Readonly<Record<string, () => Promise<Storage>>> = {
 for (const [name, open] of Object.entries(storages)) {
   describe(`bad inputs, on ${name}`, () => {
     let world: World;
+    const undocumented: string[] = [];
     let storage: Storage;
     beforeAll(async () => {
       storage = await open();
-      world = createWorld({ storage });
+      const plain = createWorld({ storage });
+      const statusesOf = await documentedStatuses(plain);
+      world = {
+        ...plain,
+        ask: async (method, path, given) => {
+          const answered = await plain.ask(method, path, given);
+          const statuses = statusesOf(method, path);
+          if (statuses !== null && !statuses.includes(String(answered.status))) {
+            undocumented.push(`${method} ${path}: ${answered.status}`);
+          }
+          return answered;
+        },
+      };
     });
     afterAll(async () => {
       await world.bus.stop();
@@ -99,6 +113,10 @@ for (const [name, open] of Object.entries(storages)) {
         }
       });
     }
+
+    it("answer nothing that the API's description does not have", () => {
+      expect(undocumented).toEqual([]);
+    });
 
     describe("D02, what belongs to another organization", () => {
       it("is the same 404 as what is not there, on every route and with every verb", async () => {

@@ -5,6 +5,7 @@ import {
   type Storage,
   type System,
 } from "@posthorn/core";
+import { http } from "@posthorn/handler-http";
 import { type SlackManifestOptions, slack } from "@posthorn/handler-slack";
 import type { DetectedTransaction } from "@posthorn/storage-sql/transaction";
 import { type CloudTruthCatalog, catalog } from "./catalog.ts";
@@ -12,7 +13,7 @@ import { templates } from "./templates.ts";
 
 export type CloudTruthBus = EventBus<
   CloudTruthCatalog,
-  ReturnType<typeof slack>,
+  ReturnType<typeof slack> | ReturnType<typeof http>,
   DetectedTransaction
 >;
 
@@ -21,6 +22,12 @@ const app: SlackManifestOptions = {
   name: "CloudTruth Webhook",
   description: "Posts configuration change events to a channel.",
 };
+
+/** In production it is `http()` alone: here receivers may be on this computer, without TLS. */
+const signed = http<CloudTruthCatalog>({
+  guard: { allow: ["127.0.0.1"], http: true, ports: "any" },
+  source: "urn:example:cloudtruth",
+});
 
 /** The example's bus. */
 export const createBus = (options: {
@@ -35,7 +42,7 @@ export const createBus = (options: {
   createEventBus({
     catalog,
     storage: options.storage,
-    handlers: [slack<CloudTruthCatalog>({ templates, app, baseUrl: options.slackUrl })],
+    handlers: [slack<CloudTruthCatalog>({ templates, app, baseUrl: options.slackUrl }), signed],
     encryptionKeys: [{ id: "example", key: options.encryptionKey }],
     logger: options.logger,
     system: options.system,

@@ -70,6 +70,7 @@ const jsonSchema = {
       maxLength: 2_048,
       title: "URL",
       description: "Where events are posted: an https URL of a public host.",
+      examples: ["https://hooks.example.com/events"],
     },
     secret: {
       type: "string",
@@ -79,12 +80,14 @@ const jsonSchema = {
       writeOnly: true,
     },
     signature: {
+      type: "string",
       enum: VERSIONS,
       default: "v1",
       title: "Signature",
       description: "The kind of secret that is generated: v1 is HMAC-SHA256, v1a is ed25519.",
     },
     format: {
+      type: "string",
       enum: FORMATS,
       default: "standard",
       title: "Format",

@@ -79,18 +79,21 @@ export const configuration: v.GenericSchema<SlackConfigurationInput, SlackConfig
         v.regex(/^(?!xapp-|xoxe-|xox[cds]-)[!-~]+$/, explained(token)),
         v.title("Token"),
         v.description("The Bot User OAuth Token of your Slack app; it starts with xoxb-."),
+        v.examples(["xoxb-your-token"]),
       ),
       channel: v.pipe(
         v.string("The channel must be a string: its name (#releases) or its id (C0123456789)."),
         v.regex(/^#?[^\s#@<>/,:"']{1,80}$/, explained(channel)),
         v.title("Channel"),
         v.description("The name of a public channel, such as #releases, or the id of any channel."),
+        v.examples(["#releases"]),
       ),
       username: v.pipe(
         v.string("The username must be a string: the name under which messages appear."),
         v.regex(/^(?=.*\S)[ -~\u00a0-\uffff]{1,80}$/, explained(username)),
         v.title("Username"),
         v.description("The name under which messages appear in the channel."),
+        v.examples(["Releases"]),
       ),
       icon_emoji: v.optional(
         v.pipe(

@@ -1,4 +1,4 @@
-import { DELIVERY_ORDERS } from "@posthorn/core";
+import { DELIVERY_ORDERS, type ReplayStatus } from "@posthorn/core";
 import { deliveryStatuses, type WebhookAttempt, type WebhookDelivery } from "./deliveries.ts";
 import type { WebhookEventType } from "./event-types.ts";
 import type { JsonSchema } from "./json-schema.ts";
@@ -29,26 +29,37 @@ export type AnswerSchema =
 type Fields<Shape> = { readonly [Field in keyof Shape]-?: JsonSchema };
 
 const text = { type: "string" };
-const optionalText = { type: ["string", "null"] };
-const url = { type: "string", format: "uri" };
-const optionalUrl = { type: ["string", "null"], format: "uri" };
-const id = { type: "string", format: "uuid" };
-const instant = { type: "string", format: "date-time" };
-const optionalInstant = { type: ["string", "null"], format: "date-time" };
+const optionalText = { type: ["string", "null"], examples: [null] };
+const url = {
+  type: "string",
+  format: "uri",
+  examples: ["https://api.example.com/api/v1/webhooks/019b76da-a800-7001-adfe-747d23673f27/"],
+};
+const optionalUrl = { type: ["string", "null"], format: "uri", examples: [null] };
+const id = {
+  type: "string",
+  format: "uuid",
+  examples: ["019b76da-a800-7001-adfe-747d23673f27"],
+};
+const instant = { type: "string", format: "date-time", examples: ["2026-01-05T14:03:00.000Z"] };
+const optionalInstant = { ...instant, type: ["string", "null"] };
 const count = { type: "integer", minimum: 0 };
 const flag = { type: "boolean" };
 const said = (schema: JsonSchema, description: string): JsonSchema => ({ ...schema, description });
 
 /** What both answers and bodies have. */
 const written = {
-  name: said({ ...text, minLength: 1, maxLength: 256 }, "For people."),
+  name: said({ ...text, minLength: 1, maxLength: 256, examples: ["Releases"] }, "For people."),
   event_types: said(
-    { type: "array", items: text, minItems: 1, maxItems: 100 },
+    { type: "array", items: text, minItems: 1, maxItems: 100, examples: [["*"]] },
     "Names, and patterns such as `project_*` or `*`, which also match types that are added later.",
   ),
-  organization: said(text, "Inferred from the credentials; sent along, it must agree with them."),
+  organization: said(
+    { ...text, examples: ["acme"] },
+    "Inferred from the credentials; sent along, it must agree with them.",
+  ),
   order: said(
-    { enum: DELIVERY_ORDERS },
+    { type: "string", enum: DELIVERY_ORDERS },
     "Whether deliveries wait for each other, and what happens when one is dead.",
   ),
   enabled: said(flag, "The customer's switch. While it is off, deliveries are kept, not sent."),
@@ -58,10 +69,16 @@ const webhook: Fields<Webhook> = {
   ...written,
   url,
   id,
-  type: said(text, "How it delivers. Cannot change."),
-  configuration: said({ type: "object" }, "As its type wants it; secrets are masked."),
+  type: said({ ...text, examples: ["http"] }, "How it delivers. Cannot change."),
+  configuration: said(
+    {
+      type: "object",
+      examples: [{ url: "https://hooks.example.com/events", secret: "********" }],
+    },
+    "As its type wants it; secrets are masked.",
+  ),
   status: said(
-    { enum: ["unverified", "ok", "warning", "error"] },
+    { type: "string", enum: ["unverified", "ok", "warning", "error"], examples: ["ok"] },
     "What is known of its destination.",
   ),
   status_detail: optionalText,
@@ -79,28 +96,41 @@ const delivery: Fields<WebhookDelivery> = {
   event_id: said(id, "The `webhook-id` of what is sent."),
   event_type: text,
   type: text,
-  status: { enum: deliveryStatuses },
-  in_flight: flag,
-  next_attempt_at: optionalInstant,
-  attempt_count: count,
-  throttle_count: count,
-  lapse_count: count,
-  reason: optionalText,
-  redelivery_of: optionalUrl,
+  status: { type: "string", enum: deliveryStatuses },
+  in_flight: said(flag, "Whether an attempt is being made."),
+  next_attempt_at: said(optionalInstant, "Null if none is to come."),
+  attempt_count: said(count, "How often it was tried."),
+  throttle_count: said(
+    count,
+    "How often the destination asked to wait; no attempt is spent on it.",
+  ),
+  lapse_count: said(count, "How often an attempt ended without an outcome: its process died."),
+  reason: said(optionalText, "Why it is where it is; null if there is nothing to say."),
+  redelivery_of: said(optionalUrl, "The delivery that this one repeats."),
   created_at: instant,
   completed_at: optionalInstant,
 };
 
 const attempt: Fields<WebhookAttempt> = {
   started_at: instant,
-  duration_ms: { type: "integer" },
-  outcome: { enum: ["delivered", "failed", "throttled", "rejected", "gone", "unknown"] },
+  duration_ms: count,
+  outcome: {
+    type: "string",
+    enum: ["delivered", "failed", "throttled", "rejected", "gone", "unknown"],
+  },
   counted: said(flag, "Whether it counts against the schedule."),
   late: said(flag, "Whether its result came too late to matter."),
   reason: optionalText,
   remedy: said(optionalText, "What to do about it."),
   details: said({}, "What else is known: a status, a part of the answer."),
 };
+
+const which = said(
+  { type: "string", enum: ["dead", "all"] },
+  "Which of the deliveries: those that have died, or all.",
+);
+
+const replayStatuses = ["running", "done", "canceled"] as const;
 
 const replay: Fields<WebhookReplay> = {
   url,
@@ -109,8 +139,8 @@ const replay: Fields<WebhookReplay> = {
   webhook_id: id,
   from: instant,
   until: instant,
-  which: text,
-  status: text,
+  which,
+  status: { type: "string", enum: replayStatuses satisfies readonly ReplayStatus[] },
   redelivered_count: count,
   created_at: instant,
   ended_at: optionalInstant,
@@ -146,7 +176,7 @@ const problem: Fields<ProblemBody> = {
   type: text,
   title: text,
   status: { type: "integer" },
-  code: said({ enum: problemCodes }, "Stable."),
+  code: said({ type: "string", enum: problemCodes }, "Stable."),
   detail: said(text, "What happened, and what to do."),
   reference: said(text, "Names the log line of an unexpected failure."),
   errors: {
@@ -171,9 +201,27 @@ const page = (name: string): JsonSchema => {
 };
 
 const secret = said(
-  text,
+  { ...text, examples: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] },
   "What signs (`whsec_…`), or the public key that verifies (`whpk_…`). Shown this once.",
 );
+
+/** What an answer is, in words. */
+export const answerTexts: Readonly<Record<AnswerSchema, string>> = {
+  Webhook: "The webhook as it is now.",
+  WebhookWithSecret: "The webhook, and its secret if one was made for it.",
+  RotatedWebhook: "The webhook and its new secret.",
+  WebhookPage: "A page of webhooks.",
+  Delivery: "The delivery.",
+  DeliveryWithAttempts: "The delivery, and each attempt that was made.",
+  DeliveryPage: "A page of deliveries.",
+  Replay: "The replay.",
+  ReplayPage: "A page of replays.",
+  WebhookType: "The type.",
+  WebhookTypePage: "The types.",
+  EventType: "The event type.",
+  EventTypePage: "The event types.",
+  Description: "The description.",
+};
 
 export const answerSchemas: { readonly [Name in AnswerSchema | "Problem"]: JsonSchema } = {
   Webhook: object(webhook),
@@ -205,5 +253,5 @@ export const bodySchemas: Readonly<Record<string, JsonSchema>> = {
   ),
   from: instant,
   until: instant,
-  which: said(text, "Which of the deliveries."),
+  which: { ...which, default: "dead" },
 };

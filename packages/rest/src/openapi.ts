@@ -1,9 +1,10 @@
 import type { EventType, Handler } from "@posthorn/core";
-import { answerSchemas, bodySchemas } from "./answer-schemas.ts";
+import { answerSchemas, answerTexts, bodySchemas } from "./answer-schemas.ts";
 import type { RestBus } from "./api.ts";
 import type { BodyShape } from "./body.ts";
 import { exampleOf, offered } from "./event-types.ts";
 import { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
+import { describedProblems } from "./problems.ts";
 import type { QueryParameter } from "./query.ts";
 import type { Answer, Call, Route } from "./routes.ts";
 
@@ -26,7 +27,8 @@ export function descriptionRoutes({
     get: async ({ urls }) => {
       const { schemas, configuration } = configurations(handlers);
       const types = handlers.map(({ type }) => type);
-      const fields = { ...bodySchemas, type: { enum: types }, configuration };
+      const type = { type: "string", enum: types };
+      const fields = { ...bodySchemas, type, configuration };
       const sent = types.includes("http") ? await webhooks(offered(catalog)) : null;
       return {
         content: {
@@ -35,20 +37,18 @@ export function descriptionRoutes({
             title: "Webhooks",
             version: "1",
             summary: "Subscribe to events, and see what was delivered.",
+            description: introduction,
           },
           servers: [{ url: urls.root }],
           security: [{ credentials: [] }],
-          tags,
-          paths: paths(routes(), fields),
+          tags: sent === null ? tags : [...tags, eventsTag],
+          paths: paths(routes(), { fields, examples: examples(handlers) }),
           ...(sent !== null && { webhooks: sent.webhooks }),
           components: {
             schemas: { ...answerSchemas, ...schemas, ...sent?.schemas },
-            responses: {
-              Problem: {
-                description: "The request failed; the body says why (RFC 9457).",
-                content: { "application/problem+json": { schema: ref("Problem") } },
-              },
-            },
+            responses: Object.fromEntries(
+              problemStatuses.map((status) => [nameOf(status), problem(status)]),
+            ),
             securitySchemes: { credentials: securityScheme(challenge) },
           },
         },
@@ -57,33 +57,52 @@ export function descriptionRoutes({
   };
 }
 
+const introduction = [
+  "Lists come in pages, the newest first: follow `next` until it is null.",
+  "What fails is answered with `application/problem+json` (RFC 9457): branch on its `code`, read its `detail`; `errors` says where in the body or the query.",
+  "Ids and paths of another organization are answered as if there were nothing.",
+].join("\n\n");
+
 const tags = [
-  { name: "webhooks", description: "What an organization subscribes to, and how it is delivered." },
-  { name: "deliveries", description: "What a webhook was sent, and what came of it." },
-  { name: "event types", description: "What there is to subscribe to." },
+  { name: "Webhooks", description: "What an organization subscribes to, and how it is delivered." },
+  { name: "Deliveries", description: "What a webhook was sent, and what came of it." },
+  { name: "Event types", description: "What there is to subscribe to." },
 ];
+
+const eventsTag = {
+  name: "Events",
+  description:
+    "What a webhook of type `http` is sent: one POST for each event, signed as [Standard Webhooks](https://www.standardwebhooks.com) says. Verify the signature over the body as it was received before anything reads it. The same `webhook-id` may come again.",
+};
 
 const tagOf = ({ path, action }: Route): string =>
   action.startsWith("deliveries.") || path.includes("/replays/")
-    ? "deliveries"
+    ? "Deliveries"
     : action.startsWith("event_types.")
-      ? "event types"
-      : "webhooks";
+      ? "Event types"
+      : "Webhooks";
 
 const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` });
 
 type Fields = Readonly<Record<string, JsonSchema>>;
 
-function paths(routes: readonly Route[], fields: Fields): object {
+/** What bodies have that depends on the handlers. */
+interface Bodies {
+  readonly fields: Fields;
+  /** Of bodies that create a webhook, by its type. */
+  readonly examples: object;
+}
+
+function paths(routes: readonly Route[], bodies: Bodies): object {
   const all: Record<string, Record<string, object>> = {};
   for (const route of routes) {
     const { path, method } = route;
-    all[path] = { ...all[path], [method.toLowerCase()]: operation(route, fields) };
+    all[path] = { ...all[path], [method.toLowerCase()]: operation(route, bodies) };
   }
   return all;
 }
 
-function operation(route: Route, fields: Fields): object {
+function operation(route: Route, { fields, examples }: Bodies): object {
   const { operation: operationId, summary, query, body, path, method } = route;
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => ({
     name,
@@ -101,16 +120,18 @@ function operation(route: Route, fields: Fields): object {
     summary,
     tags: [tagOf(route)],
     ...(parameters.length > 0 && { parameters }),
-    ...(body !== null && { requestBody: requestBody(body, fields) }),
+    ...(body !== null && {
+      requestBody: requestBody(body, fields, operationId === "createWebhook" ? { examples } : {}),
+    }),
     responses: { [route.status]: success(route), ...problems(method, inPath.length > 0, body) },
   };
 }
 
-const queryParameter = ({ name, description, values }: QueryParameter): object => ({
+const queryParameter = ({ name, description, values, schema }: QueryParameter): object => ({
   name,
   in: "query",
   description,
-  schema: values === undefined ? { type: "string" } : { enum: values },
+  schema: schema ?? { type: "string", ...(values !== undefined && { enum: values }) },
 });
 
 const idempotencyKey = {
@@ -120,7 +141,11 @@ const idempotencyKey = {
   schema: { type: "string", minLength: 1, maxLength: 255 },
 };
 
-function requestBody({ required, optional, mayBeEmpty }: BodyShape, fields: Fields): object {
+function requestBody(
+  { required, optional, mayBeEmpty }: BodyShape,
+  fields: Fields,
+  more: object,
+): object {
   const names = [...required, ...optional];
   const schema = {
     type: "object",
@@ -128,7 +153,7 @@ function requestBody({ required, optional, mayBeEmpty }: BodyShape, fields: Fiel
     ...(required.length > 0 && { required }),
     additionalProperties: false,
   };
-  return { required: mayBeEmpty !== true, content: { "application/json": { schema } } };
+  return { required: mayBeEmpty !== true, content: { "application/json": { schema, ...more } } };
 }
 
 function fieldOf(name: string, fields: Fields): JsonSchema {
@@ -137,12 +162,11 @@ function fieldOf(name: string, fields: Fields): JsonSchema {
   return schema;
 }
 
-function success({ status, answer, summary }: Route): object {
-  const description = `${summary}: done.`;
-  if (answer === null) return { description };
+function success({ status, answer }: Route): object {
+  if (answer === null) return { description: "It is done." };
   const location = { description: "The URL of what was made.", schema: { type: "string" } };
   return {
-    description,
+    description: answerTexts[answer],
     ...((status === 201 || status === 202) && { headers: { Location: location } }),
     content: { "application/json": { schema: ref(answer) } },
   };
@@ -161,8 +185,21 @@ function problems(method: Route["method"], named: boolean, body: BodyShape | nul
     500,
     503,
   ];
-  const problem = { $ref: "#/components/responses/Problem" };
-  return Object.fromEntries(statuses.map((status) => [status, problem]));
+  return Object.fromEntries(
+    statuses.map((status) => [status, { $ref: `#/components/responses/${nameOf(status)}` }]),
+  );
+}
+
+const problemStatuses = [400, 401, 403, 404, 409, 413, 415, 422, 500, 503];
+
+const nameOf = (status: number): string => `Problem${status}`;
+
+function problem(status: number): object {
+  const { description, example } = describedProblems(status);
+  return {
+    description,
+    content: { "application/problem+json": { schema: ref("Problem"), example } },
+  };
 }
 
 function securityScheme(challenge: string): object {
@@ -192,6 +229,30 @@ function configurations(handlers: readonly Handler[]): {
     schemas: Object.fromEntries(known),
     configuration: { anyOf: known.map(([name]) => ref(name)) },
   };
+}
+
+/** A body that creates a webhook, for each type whose configuration has an example. */
+function examples(handlers: readonly Handler[]): object {
+  const known = handlers.flatMap(({ type, description, configuration: schema }) => {
+    const configuration = exampleIn(
+      jsonSchemaOf(`The configuration of handler "${type}"`, schema, "input"),
+    );
+    if (configuration === null) return [];
+    const value = { name: "Releases", event_types: ["*"], type, configuration };
+    return [[type, { ...(description !== undefined && { summary: description }), value }] as const];
+  });
+  return Object.fromEntries(known);
+}
+
+/** The example of a schema, or what those of its required properties make; null if one has none. */
+function exampleIn({ examples, properties, required }: JsonSchema): unknown {
+  if (Array.isArray(examples) && examples.length > 0) return examples[0];
+  if (typeof properties !== "object" || !Array.isArray(required)) return null;
+  const parts = required.map((key: string) => [
+    key,
+    exampleIn((properties as Record<string, JsonSchema>)[key] ?? {}),
+  ]);
+  return parts.some(([, example]) => example === null) ? null : Object.fromEntries(parts);
 }
 
 /** A schema as part of the document: what it refers to in itself is elsewhere now. */
@@ -236,7 +297,7 @@ async function webhooks(
 function received(name: string, eventType: EventType, data: string, example: unknown): object {
   const { description } = eventType;
   const timestamp = "2026-01-05T14:03:00.000Z";
-  const type = { const: name };
+  const type = { type: "string", const: name };
   const at = { type: "string", format: "date-time", description: "When it happened." };
   const standard = {
     type: "object",
@@ -246,12 +307,12 @@ function received(name: string, eventType: EventType, data: string, example: unk
   const cloudEvent = {
     type: "object",
     properties: {
-      specversion: { const: "1.0" },
+      specversion: { type: "string", const: "1.0" },
       id: { type: "string" },
       source: { type: "string" },
       type,
       time: at,
-      datacontenttype: { const: "application/json" },
+      datacontenttype: { type: "string", const: "application/json" },
       data: ref(data),
     },
     required: ["specversion", "id", "source", "type", "data"],
@@ -259,8 +320,10 @@ function received(name: string, eventType: EventType, data: string, example: unk
   return {
     post: {
       operationId: `receive_${name}`,
-      summary: description ?? `\`${name}\` happened.`,
-      tags: ["event types"],
+      summary: description === undefined ? name : `${name}: ${description}`,
+      description:
+        "The body depends on the webhook's `format`: the envelope of Standard Webhooks, or a CloudEvent. With `cloudevents_binary` the body is `data` alone, and `ce-` headers have the rest.",
+      tags: [eventsTag.name],
       security: [],
       parameters: signatureHeaders,
       requestBody: {
@@ -270,13 +333,27 @@ function received(name: string, eventType: EventType, data: string, example: unk
             schema: standard,
             ...(example !== null && { example: { type: name, timestamp, data: example } }),
           },
-          "application/cloudevents+json": { schema: cloudEvent },
+          "application/cloudevents+json": {
+            schema: cloudEvent,
+            ...(example !== null && {
+              example: { ...cloudEventExample, type: name, data: example },
+            }),
+          },
         },
       },
       responses,
     },
   };
 }
+
+const cloudEventExample = {
+  specversion: "1.0",
+  id: "019b76da-a800-7001-adfe-747d23673f27",
+  source: "posthorn",
+  type: "",
+  time: "2026-01-05T14:03:00.000Z",
+  datacontenttype: "application/json",
+};
 
 const inHeader = (name: string, description: string, schema: JsonSchema): object => ({
   name,
@@ -288,14 +365,19 @@ const inHeader = (name: string, description: string, schema: JsonSchema): object
 
 /** Standard Webhooks 1.0. */
 const signatureHeaders = [
-  inHeader("webhook-id", "The same each time this event is sent.", { type: "string" }),
+  inHeader("webhook-id", "The same each time this event is sent.", {
+    type: "string",
+    examples: ["019b76da-a800-7001-adfe-747d23673f27"],
+  }),
   inHeader("webhook-timestamp", "When it is sent, in seconds since 1970.", {
     type: "string",
     pattern: "^\\d+$",
+    examples: ["1767621780"],
   }),
   inHeader("webhook-signature", "Signatures, separated by spaces; one of them is right.", {
     type: "string",
     pattern: "^v1a?,\\S+( v1a?,\\S+)*$",
+    examples: ["v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="],
   }),
 ];
 

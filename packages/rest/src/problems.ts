@@ -161,6 +161,29 @@ const problems: Readonly<
   },
 };
 
+/** What an answer with this status may be, for those who read about it. */
+export function describedProblems(status: number): {
+  readonly title: string;
+  readonly description: string;
+  readonly example: ProblemBody;
+} {
+  const entries = Object.entries(problems).filter(([, problem]) => problem.status === status);
+  const [first] = entries;
+  if (first === undefined) throw new TypeError(`No problem is answered with ${status}.`);
+  const [code, { title, detail = `${title}.` }] = first;
+  return {
+    title,
+    description: entries.map(([each, { title }]) => `${title} (\`${each}\`)`).join("; "),
+    example: {
+      type: `urn:problem-type:posthorn:${code}`,
+      title,
+      status,
+      code: code as ProblemCode,
+      detail,
+    },
+  };
+}
+
 export const problemCodes = Object.keys(problems) as readonly ProblemCode[];
 
 /** What each error of the bus is to a client; what a client cannot mend is an internal error. */

@@ -1,5 +1,6 @@
 import type { Page, PageOptions } from "@posthorn/core";
 import { decodeCursor, encodeCursor, type ListScope } from "./cursor.ts";
+import type { JsonSchema } from "./json-schema.ts";
 import { Problem, type ProblemCode } from "./problems.ts";
 import { closest } from "./suggest.ts";
 import type { Urls } from "./wire.ts";
@@ -10,6 +11,8 @@ export interface QueryParameter {
   readonly description: string;
   /** The values that it may have; absent if they are not a fixed list. */
   readonly values?: readonly string[];
+  /** What it may be, where that is no text. */
+  readonly schema?: JsonSchema;
 }
 
 /** A query whose parameters are the route's, each given at most once. */
@@ -17,7 +20,11 @@ export type Query = ReadonlyMap<string, string>;
 
 /** The parameters of every list. */
 export const pageParameters: readonly QueryParameter[] = [
-  { name: "limit", description: "How many results at most, 1 to 100. Default 20." },
+  {
+    name: "limit",
+    description: "How many results at most.",
+    schema: { type: "integer", minimum: 1, maximum: 100, default: 20 },
+  },
   { name: "cursor", description: "Where the page begins; taken from `next` and `previous`." },
 ];
 
