@@ -46,6 +46,7 @@ export function webhook(url: string, secret: string, connections: number): Sende
     format: "standard",
     headers: {},
     authorization: null,
+    secret_headers: {},
   } as const;
   const subscription = { id: "s", organization: "acme", name: "Hooks" };
   const occurredAt = Date.now();

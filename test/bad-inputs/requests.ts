@@ -249,6 +249,76 @@ export const headers: readonly BadInput[] = [
     `${refusedHeader}/Authorization`,
     (world) => one(world, ["Authorization"], "Bearer abc"),
   ),
+  badInput(
+    "H13",
+    "credentials under other names, where they would be shown",
+    new RegExp(`^${refusedHeader}/`),
+    (world) =>
+      one(world, ["X-Api-Key", "ApiKey", "X-Auth-Token", "X-Hub-Signature", "Secret", "X-Key"]),
+  ),
+  badInput(
+    "H13",
+    "credentials under any name, where they would be shown",
+    `${refusedHeader}/x-a`,
+    (world) =>
+      each(["Bearer abc", "basic YTpi", "Token abc"], (value) =>
+        withHeaders(world, { "x-a": value }),
+      ),
+  ),
+  badInput("H13", "names that only sound like a credential's are fine", "201", (world) =>
+    one(world, ["X-Author", "X-Keyboard", "X-Team"]),
+  ),
+  badInput(
+    "H13",
+    "secret headers, masked ever after, and kept if the mask comes back",
+    "********",
+    async ({ ask }) => {
+      const secret_headers = "X-Api-Key: canary-7c1e\nX-Token: canary-7c1e";
+      const configuration = { ...httpWebhook.configuration, secret_headers };
+      const { body } = await ask("POST", "/webhooks/", { body: { ...httpWebhook, configuration } });
+      const path = `/webhooks/${body.id}/`;
+      const changed = await ask("PATCH", path, { body: { configuration: body.configuration } });
+      const { text, body: found } = await ask("GET", path);
+      return changed.status !== 200 || text.includes("canary-7c1e")
+        ? `${changed.status} ${text}`
+        : found.configuration.secret_headers;
+    },
+  ),
+  badInput(
+    "H13",
+    "secret headers that are none",
+    "422 invalid_configuration /configuration/secret_headers",
+    (world) =>
+      each(
+        [
+          "abc",
+          "X-A",
+          ": x",
+          "X A: b",
+          "X-A : b",
+          "X-A: ",
+          "X-A: a\nX-a: b",
+          "X-A: a\n Evil: b",
+          "X-A: a\rEvil: b",
+          "X-A: caf\u00e9",
+          "Host: evil.test",
+          "Content-Length: 5",
+          "Authorization: Bearer abc",
+          "webhook-id: x",
+          `X-A: ${"a".repeat(5_000)}`,
+          "\n".repeat(20_000),
+          Array.from({ length: 21 }, (_, nr) => `X-${nr}: a`).join("\n"),
+          "X-A: \0",
+        ],
+        (secret_headers) => creating(world, { secret_headers }),
+      ),
+  ),
+  badInput(
+    "H13",
+    "one header shown and secret at once",
+    "422 invalid_configuration /configuration/secret_headers",
+    (world) => creating(world, { headers: { "x-a": "a" }, secret_headers: "X-A: b" }),
+  ),
   badInput("H13", "credentials in their place, masked ever after", "********", async ({ ask }) => {
     const configuration = { ...httpWebhook.configuration, authorization: "Bearer abc.def-ghi" };
     const { body } = await ask("POST", "/webhooks/", { body: { ...httpWebhook, configuration } });
@@ -260,7 +330,16 @@ export const headers: readonly BadInput[] = [
     "422 invalid_configuration /configuration/authorization",
     (world) =>
       each(
-        ["", "abc", "Bearer", "Bearer a b", "Basic user:pass", "Bearer a\r\nEvil: 1", "Digest x"],
+        [
+          `Bearer ${"a".repeat(5_000)}`,
+          "",
+          "abc",
+          "Bearer",
+          "Bearer a b",
+          "Basic user:pass",
+          "Bearer a\r\nEvil: 1",
+          "Digest x",
+        ],
         (authorization) => creating(world, { authorization }),
       ),
   ),

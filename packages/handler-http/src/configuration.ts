@@ -1,7 +1,7 @@
 import type { Handler } from "@posthorn/core";
 import * as v from "valibot";
 import type { Guard, UrlProblem } from "./guard.ts";
-import { headerProblems, trimmed } from "./headers.ts";
+import { type HeaderProblem, headerProblems, parseHeaderLines, trimmed } from "./headers.ts";
 import { SECRET_RULE, type SignatureVersion, signingKey } from "./keys.ts";
 
 /** How an event is written. */
@@ -21,6 +21,8 @@ export interface HttpConfigurationInput {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The Authorization header: `Bearer …` or `Basic …`. */
   readonly authorization?: string | undefined;
+  /** Headers that are stored sealed and never shown: `X-Api-Key: …`, one in each line. */
+  readonly secret_headers?: string | undefined;
 }
 
 /** The configuration with all defaults. */
@@ -31,13 +33,19 @@ export interface HttpConfiguration {
   readonly format: Format;
   readonly headers: Readonly<Record<string, string>>;
   readonly authorization: string | null;
+  readonly secret_headers: Readonly<Record<string, string>>;
 }
 
 const FORMATS = ["standard", "cloudevents", "cloudevents_binary"] as const;
 const VERSIONS = ["v1", "v1a"] as const;
-const KEYS = "url, secret, signature, format, headers, authorization";
+const KEYS = "url, secret, signature, format, headers, authorization, secret_headers";
 const AUTHORIZATION =
   "^(?:Bearer [A-Za-z0-9._~+/=-]+|Basic (?:[A-Za-z0-9+/]{4})*[A-Za-z0-9+/=]{4})$";
+
+const HEADER_LINES =
+  "The secret headers must be a string: lines of a header's name, a colon and its value.";
+const LONGEST_AUTHORIZATION = 4_096;
+const LONGEST_HEADER_LINES = 10_000;
 
 const shape = v.strictObject(
   {
@@ -52,6 +60,7 @@ const shape = v.strictObject(
       ),
     ),
     authorization: v.optional(v.string("The authorization must be a string.")),
+    secret_headers: v.optional(v.string(HEADER_LINES)),
   },
   ({ expected, received }) => {
     if (expected === "never") return `Unknown key ${received}. Keys: ${KEYS}.`;
@@ -98,14 +107,25 @@ const jsonSchema = {
       additionalProperties: { type: "string" },
       maxProperties: 20,
       title: "Headers",
-      description: "Sent along with every event. They are shown: put credentials in authorization.",
+      description:
+        "Sent along with every event. They are shown: what others must not see is for secret_headers.",
     },
     authorization: {
       type: "string",
       pattern: AUTHORIZATION,
+      maxLength: LONGEST_AUTHORIZATION,
       title: "Authorization",
       description:
         "The Authorization header: Bearer and a token, or Basic and credentials in base64.",
+      writeOnly: true,
+    },
+    secret_headers: {
+      type: "string",
+      maxLength: LONGEST_HEADER_LINES,
+      title: "Secret headers",
+      description:
+        "Headers that are stored sealed and never shown: a name, a colon and a value in each line.",
+      examples: ["X-Api-Key: the-key"],
       writeOnly: true,
     },
   },
@@ -137,17 +157,25 @@ export const configurationSchema = (guard: Guard): ConfigurationSchema => ({
         };
       }
       const { secret, format = "standard", headers = {}, authorization } = parsed.output;
+      const { secret_headers: secretHeaders = "" } = parsed.output;
       const checked = guard.checkUrl(parsed.output.url);
       const issues: { readonly path: readonly string[]; readonly message: string }[] = [];
       if ("problem" in checked) issues.push({ path: ["url"], message: explain(checked.problem) });
       if (secret !== undefined && signingKey(secret) === null) {
         issues.push({ path: ["secret"], message: SECRET_RULE });
       }
-      for (const { name, message } of headerProblems(headers)) {
+      const lines =
+        secretHeaders.length > LONGEST_HEADER_LINES ? null : parseHeaderLines(secretHeaders);
+      if (lines === null) issues.push({ path: ["secret_headers"], message: HEADER_LINES });
+      const wrong = headerProblems(Object.entries(headers), lines ?? []);
+      for (const { name, message } of wrong.shown) {
         const path = name === null ? ["headers"] : ["headers", name.slice(0, LONGEST_SHOWN)];
         issues.push({ path, message: `${message}.` });
       }
-      if (authorization !== undefined && !new RegExp(AUTHORIZATION).test(authorization)) {
+      for (const problem of wrong.secret) {
+        issues.push({ path: ["secret_headers"], message: `${named(problem)}.` });
+      }
+      if (authorization !== undefined && !isAuthorization(authorization)) {
         issues.push({ path: ["authorization"], message: AUTHORIZATION_RULE });
       }
       if ("problem" in checked || issues.length > 0) return { issues };
@@ -156,8 +184,9 @@ export const configurationSchema = (guard: Guard): ConfigurationSchema => ({
           url: checked.url.href,
           secret: secret ?? null,
           format,
-          headers: trimmed(headers),
+          headers: trimmed(Object.entries(headers)),
           authorization: authorization ?? null,
+          secret_headers: trimmed(lines ?? []),
         },
       };
     },
@@ -165,6 +194,13 @@ export const configurationSchema = (guard: Guard): ConfigurationSchema => ({
 });
 
 const LONGEST_SHOWN = 64;
+
+/** A name that has no name's form may be part of a value. */
+const named = ({ name, message }: HeaderProblem): string =>
+  name === null ? message : `A header ${message}`;
+
+const isAuthorization = (text: string): boolean =>
+  text.length <= LONGEST_AUTHORIZATION && new RegExp(AUTHORIZATION).test(text);
 
 const AUTHORIZATION_RULE =
   "The authorization must be `Bearer` and a token, or `Basic` and user:password in base64.";

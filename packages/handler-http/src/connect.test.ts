@@ -75,6 +75,7 @@ describe("a name that leads to an address of the machine's own network", () => {
       format: "standard",
       headers: {},
       authorization: null,
+      secret_headers: {},
     } as const;
     const context = {
       configuration: { ...configuration, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
@@ -294,6 +295,7 @@ describe("connections", () => {
       format: "standard",
       headers: {},
       authorization: null,
+      secret_headers: {},
     });
     expect(gates?.map(({ name }) => name)).toEqual(["webhook", "host", "proxy"]);
   });

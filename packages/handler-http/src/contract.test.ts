@@ -9,14 +9,21 @@ afterAll(() => receiver.close());
 
 const always = (reply: ReceiverReply) => (): void => receiver.respond(() => reply);
 
+const configuration = {
+  url: receiver.url,
+  secret: SECRET,
+  authorization: "Bearer abcdefghijkl",
+  secret_headers: "X-Api-Key: mnopqrstuvwx",
+};
+
 const harness = {
   handler: http(loopback),
-  configuration: { url: receiver.url, secret: SECRET, authorization: "Bearer abcdefghijkl" },
+  configuration,
   received: () => receiver.requests.map(({ body }) => body),
   destination: {
     succeed: always({}),
     fail: always({ status: 500, body: "broken" }),
-    refuse: always({ status: 400, body: `no: ${SECRET}`.slice(0, 10) }),
+    refuse: always({ status: 400, body: `no: ${Object.values(configuration).join()}` }),
     throttle: always({ status: 429, headers: { "retry-after": "30" } }),
     hang: always("hang"),
     cut: always("reset"),

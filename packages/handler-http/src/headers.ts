@@ -5,6 +5,9 @@ export interface HeaderProblem {
   readonly message: string;
 }
 
+/** A name and what was given as its value. */
+export type GivenHeader = readonly [name: string, value: unknown];
+
 const MOST_HEADERS = 20;
 const LONGEST_VALUE = 4_096;
 const MOST_CHARACTERS = 8_192;
@@ -27,33 +30,43 @@ const RESERVED = new RegExp(
   ].join("|")})$`,
 );
 
-/** What is wrong with the headers that a customer wants sent along; empty if nothing is. */
-export function headerProblems(headers: object): readonly HeaderProblem[] {
-  const entries = Object.entries(headers);
-  const problems: HeaderProblem[] = entries.flatMap(([name, value]) => {
-    const message = problemOf(name, value);
-    return message === null ? [] : [{ name, message }];
-  });
+/** Names and values under which people keep what nobody else may see. */
+const CREDENTIAL_NAME =
+  /auth(?!or)|token|secret|passw|passphrase|credential|session|jwt|signature|api-?key|(?:^|[-_.])key$/;
+const CREDENTIAL_VALUE = /^(?:bearer|basic|digest|token|api-?key) /i;
+
+/** What is wrong with headers that are shown, and with those that are not; empty if nothing is. */
+export function headerProblems(
+  shown: readonly GivenHeader[],
+  secret: readonly GivenHeader[],
+): { readonly shown: readonly HeaderProblem[]; readonly secret: readonly HeaderProblem[] } {
+  const all = [...shown, ...secret];
+  const size = all.reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
+  const tooMany =
+    all.length > MOST_HEADERS
+      ? `There are more than ${MOST_HEADERS} headers`
+      : size > MOST_CHARACTERS
+        ? `The headers have more than ${MOST_CHARACTERS} characters`
+        : null;
   const seen = new Set<string>();
-  for (const [name] of entries) {
-    const lower = name.toLowerCase();
-    if (seen.has(lower))
-      problems.push({ name, message: "is given twice; case makes no difference" });
-    seen.add(lower);
-  }
-  const size = entries.reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
-  if (entries.length > MOST_HEADERS) {
-    problems.push({ name: null, message: `There are more than ${MOST_HEADERS} headers` });
-  } else if (size > MOST_CHARACTERS) {
-    problems.push({
-      name: "",
-      message: `The headers have more than ${MOST_CHARACTERS} characters`,
+  const problems = (headers: readonly GivenHeader[], isShown: boolean): HeaderProblem[] =>
+    headers.flatMap(([name, value]) => {
+      const lower = name.toLowerCase();
+      const message = seen.has(lower)
+        ? "is given twice; case makes no difference"
+        : problemOf(name, value, isShown);
+      seen.add(lower);
+      return message === null ? [] : [{ name, message }];
     });
-  }
-  return problems;
+  const about = (headers: readonly GivenHeader[]): readonly HeaderProblem[] =>
+    tooMany === null || headers.length === 0 ? [] : [{ name: null, message: tooMany }];
+  return {
+    shown: [...problems(shown, true), ...about(shown)],
+    secret: [...problems(secret, false), ...about(shown.length === 0 ? secret : [])],
+  };
 }
 
-function problemOf(name: string, value: unknown): string | null {
+function problemOf(name: string, value: unknown, isShown: boolean): string | null {
   if (!TOKEN.test(name)) return "is no name of a header";
   const lower = name.toLowerCase();
   if (lower === "authorization") {
@@ -64,9 +77,22 @@ function problemOf(name: string, value: unknown): string | null {
   if (!/^[\x20-\x7e]+$/.test(value) || value.trim() === "") {
     return "must have a value of visible ASCII characters";
   }
-  return value.length > LONGEST_VALUE ? `has more than ${LONGEST_VALUE} characters` : null;
+  if (value.length > LONGEST_VALUE) return `has more than ${LONGEST_VALUE} characters`;
+  if (isShown && (CREDENTIAL_NAME.test(lower) || CREDENTIAL_VALUE.test(value.trim()))) {
+    return "looks like a credential, and `headers` are shown. Give it in `secret_headers`, which are stored sealed";
+  }
+  return null;
+}
+
+/** Headers as text, one `Name: value` in a line; null if there is a line that is none. */
+export function parseHeaderLines(text: string): readonly (readonly [string, string])[] | null {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const headers = lines.map((line) => /^([^:\s]+):(.*)$/.exec(line));
+  return headers.some((header) => header === null)
+    ? null
+    : headers.map((header) => [header?.[1] ?? "", header?.[2] ?? ""]);
 }
 
 /** The headers as they are sent: without blanks around values. */
-export const trimmed = (headers: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.trim()]));
+export const trimmed = (headers: readonly (readonly [string, string])[]): Record<string, string> =>
+  Object.fromEntries(headers.map(([name, value]) => [name, value.trim()]));

@@ -141,6 +141,12 @@ describe("what is sent", () => {
     });
   });
 
+  it("carries headers that nobody is shown", async () => {
+    const secret_headers = "X-Api-Key: k-1\r\n\nX-Signed-By:  acme ";
+    expect((await call(handler, { url: receiver.url, secret_headers })).type).toBe("delivered");
+    expect(latest().headers).toMatchObject({ "x-api-key": "k-1", "x-signed-by": "acme" });
+  });
+
   it("keeps a trace that is no header's value to itself", async () => {
     const trace = { traceparent: "a\r\nEvil: 1" };
     expect((await call(handler, receiver.url, { event: { ...someEvent, trace } })).type).toBe(
@@ -246,6 +252,40 @@ describe("what is recorded", () => {
       response: "out of order",
     });
     expect(Number(details["duration_ms"]) % 10).toBe(0);
+  });
+
+  it("has no credential in it, however the receiver repeats it", async () => {
+    const configuration = {
+      url: receiver.url,
+      authorization: `Basic ${Buffer.from("ana:hunter2-hunter2").toString("base64")}`,
+      secret_headers: "X-Api-Key: key/with?signs=1\nX-Other: another-secret",
+    };
+    const echoes = [
+      SECRET,
+      SECRET.slice(6),
+      configuration.authorization,
+      configuration.authorization.slice(6),
+      "ana:hunter2-hunter2",
+      "hunter2-hunter2",
+      "key/with?signs=1",
+      "key\\/with?signs=1",
+      encodeURIComponent("key/with?signs=1"),
+      "another-secret",
+    ];
+    for (const echo of echoes) {
+      // Once as a whole, and once where the excerpt ends.
+      for (const before of ["you sent ", "a".repeat(1_020)]) {
+        receiver.respond([
+          { status: 401, headers: { "content-type": "text/plain" }, body: before + echo },
+        ]);
+        const { details } = await call(handler, configuration);
+        expect(details["response"]).toBe(`${before}********`.slice(0, 1_024));
+      }
+    }
+    receiver.respond([{ status: 401, headers: {}, body: "Bearer tok-1234567 is unknown" }]);
+    const authorization = "Bearer tok-1234567";
+    const bearer = await call(handler, { url: receiver.url, authorization });
+    expect(bearer.details["response"]).toBe("******** is unknown");
   });
 
   it("is a text of at most 1 KB, or as much as the host says", async () => {

@@ -20,6 +20,7 @@ import {
   type HttpConfigurationInput,
 } from "./configuration.ts";
 import { guardedConnector } from "./connect.ts";
+import { credentialsOf } from "./credentials.ts";
 import { createGuard, type GuardOptions } from "./guard.ts";
 import { handshake } from "./handshake.ts";
 import { keyCache, newSecret, signingKey } from "./keys.ts";
@@ -93,10 +94,11 @@ export function http<C extends Catalog = Catalog>(
 
   /** The one way out: whatever is sent, the guard sees it first. */
   async function post(
-    { url, headers, authorization }: HttpConfiguration,
+    configuration: HttpConfiguration,
     { id, organization, message, secrets, signal }: Post,
   ): Promise<Reply | { readonly problem: string }> {
-    const checked = guard.checkUrl(url);
+    const { headers, secret_headers, authorization } = configuration;
+    const checked = guard.checkUrl(configuration.url);
     if ("problem" in checked) return { problem: explain(checked.problem) };
     const signature = signatureHeaders(
       { id, body: message.body, at: Date.now() },
@@ -107,6 +109,7 @@ export function http<C extends Catalog = Catalog>(
       body: message.body,
       headers: {
         ...headers,
+        ...secret_headers,
         ...(authorization !== null && { authorization }),
         "user-agent": "posthorn-handler-http",
         ...message.headers,
@@ -114,6 +117,7 @@ export function http<C extends Catalog = Catalog>(
       },
       signal,
       excerptBytes,
+      credentials: () => credentialsOf(configuration, secrets),
       proxied: proxyUrl !== undefined,
     });
   }
@@ -148,7 +152,7 @@ export function http<C extends Catalog = Catalog>(
     type: "http",
     description: "Posts signed events to a URL.",
     configuration: configurationSchema(guard),
-    secrets: ["secret", "authorization"],
+    secrets: ["secret", "authorization", "secret_headers"],
     generates: {
       key: "secret",
       create: ({ signature }, random) => newSecret(signature === "v1a" ? "v1a" : "v1", random),

@@ -8,8 +8,10 @@ export interface Sending {
   readonly body: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** How much of the answer is kept, in bytes. */
+  /** How much of the answer is kept to be shown, in bytes. */
   readonly excerptBytes: number;
+  /** What must not be read in it. */
+  credentials(): readonly string[];
   /** A proxy connects, so what goes wrong before may be its trouble. */
   readonly proxied: boolean;
 }
@@ -47,7 +49,7 @@ export async function send(dispatcher: Dispatcher, sending: Sending): Promise<Re
   const since = (): number => Math.round(performance.now() - startedAt);
   const course: Course = { controller: null, informational: 0 };
   try {
-    const { url, body, headers, excerptBytes, signal } = sending;
+    const { url, body, headers, excerptBytes, credentials, signal } = sending;
     const response = await request(url, {
       dispatcher,
       method: "POST",
@@ -66,7 +68,7 @@ export async function send(dispatcher: Dispatcher, sending: Sending): Promise<Re
     return {
       status: statusCode,
       retryAfter: only(answered["retry-after"]),
-      excerpt: excerptOf(kept, answered, excerptBytes),
+      excerpt: excerptOf(kept, answered, { mostBytes: excerptBytes, credentials }),
       body: kept,
       durationMs: since(),
     };
@@ -104,8 +106,11 @@ function troubleOf(error: unknown, sent: boolean, { signal, proxied }: Sending):
 }
 
 /** The beginning of a body, as it is: never inflated. A body that breaks off has said enough. */
-function readCapped(body: Dispatcher.ResponseData["body"], atLeast: number): Promise<Uint8Array> {
-  const most = Math.max(atLeast, FOR_READING);
+function readCapped(
+  body: Dispatcher.ResponseData["body"],
+  excerptBytes: number,
+): Promise<Uint8Array> {
+  const most = excerptBytes + BEYOND;
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -126,8 +131,8 @@ function readCapped(body: Dispatcher.ResponseData["body"], atLeast: number): Pro
 
 const NOTHING = new Uint8Array();
 
-/** Enough for the answer to a handshake. */
-const FOR_READING = 1_024;
+/** Enough for the answer to a handshake, and for a credential that an excerpt ends in. */
+const BEYOND = 8_192;
 
 const only = (value: string | string[] | undefined): string | null =>
   typeof value === "string" ? value : null;
