@@ -148,6 +148,21 @@ export const hostOptions: readonly BadInput[] = [
     "invalid_options",
     (world) => bus(world, { allowPrivateNetworks: true }),
   ),
+  badInput(
+    "C11",
+    "an option of the guard that is mistyped, or opens everything",
+    "invalid_options",
+    () =>
+      each(
+        [
+          { guard: { denny: ["10.0.0.1"] } },
+          { guard: { allowPrivateNetworks: true } },
+          { guard: { http: "false" } },
+          { insecure: true },
+        ],
+        (options) => thrown(() => http(options as never)),
+      ),
+  ),
   badInput("C12", "limits of gates that are none", "invalid_options", (world) =>
     each(
       [

@@ -394,7 +394,7 @@ describe("a resolver", () => {
 
   it("N13 is waited for five seconds at the most", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-    const asked = cachedResolver(() => new Promise(() => {}))("hooks.acme.dev");
+    const asked = cachedResolver(() => new Promise(() => {}))("hooks.acme.dev", "acme");
     const ended = expect(asked).rejects.toThrow("did not answer");
     await vi.advanceTimersByTimeAsync(5_000);
     await ended;
@@ -405,13 +405,13 @@ describe("a resolver", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const resolve = vi.fn(async () => answer("8.8.8.8", 30));
     const ask = cachedResolver(resolve);
-    await Promise.all(Array.from({ length: 100 }, () => ask("hooks.acme.dev")));
+    await Promise.all(Array.from({ length: 100 }, () => ask("hooks.acme.dev", "acme")));
     expect(resolve).toHaveBeenCalledTimes(1);
     await vi.advanceTimersByTimeAsync(29_000);
-    await ask("hooks.acme.dev");
+    await ask("hooks.acme.dev", "acme");
     expect(resolve).toHaveBeenCalledTimes(1);
     await vi.advanceTimersByTimeAsync(2_000);
-    await ask("hooks.acme.dev");
+    await ask("hooks.acme.dev", "acme");
     expect(resolve).toHaveBeenCalledTimes(2);
     vi.useRealTimers();
   });
@@ -424,18 +424,18 @@ describe("a resolver", () => {
     ] as const) {
       const resolve = vi.fn(async () => answer("8.8.8.8", ttl));
       const ask = cachedResolver(resolve);
-      await ask("a.dev");
+      await ask("a.dev", "acme");
       await vi.advanceTimersByTimeAsync(known);
-      await ask("a.dev");
+      await ask("a.dev", "acme");
       expect(resolve).toHaveBeenCalledTimes(1);
       await vi.advanceTimersByTimeAsync(forgotten);
-      await ask("a.dev");
+      await ask("a.dev", "acme");
       expect(resolve).toHaveBeenCalledTimes(2);
     }
     vi.useRealTimers();
   });
 
-  it("is asked 64 names at once, and remembers a thousand", async () => {
+  it("is asked 32 names of one organization at once, 256 in all, and remembers a thousand", async () => {
     let asking = 0;
     let most = 0;
     const resolve = vi.fn(async () => {
@@ -446,11 +446,21 @@ describe("a resolver", () => {
       return answer("8.8.8.8", 60);
     });
     const ask = cachedResolver(resolve);
-    await Promise.all(Array.from({ length: 1_200 }, (_, nr) => ask(`h${nr}.dev`)));
-    expect(most).toBe(64);
-    await ask("h1199.dev");
-    expect(resolve).toHaveBeenCalledTimes(1_200);
-    await ask("h0.dev");
-    expect(resolve).toHaveBeenCalledTimes(1_201);
+    await Promise.all(Array.from({ length: 200 }, (_, nr) => ask(`own${nr}.dev`, "acme")));
+    expect(most).toBe(32);
+    await Promise.all(Array.from({ length: 1_200 }, (_, nr) => ask(`h${nr}.dev`, `o${nr % 20}`)));
+    expect(most).toBe(256);
+    await ask("h1199.dev", "acme");
+    expect(resolve).toHaveBeenCalledTimes(1_400);
+    await ask("h0.dev", "acme");
+    expect(resolve).toHaveBeenCalledTimes(1_401);
+  });
+
+  it("is there for all, whatever names one organization has", async () => {
+    const resolve = async (hostname: string) =>
+      hostname.startsWith("silent") ? new Promise<never>(() => {}) : answer("8.8.8.8", 60);
+    const ask = cachedResolver(resolve);
+    for (let nr = 0; nr < 500; nr += 1) ask(`silent${nr}.dev`, "acme").catch(() => {});
+    expect(await ask("hooks.globex.dev", "globex")).toEqual(["8.8.8.8"]);
   });
 });

@@ -74,7 +74,12 @@ const SPECIAL_NAME =
 
 /** @throws PosthornError `invalid_options` for lists and ports that are not valid */
 export function createGuard(options: GuardOptions = {}): Guard {
+  const strange = unknownKeys(options, NAMES);
+  if (strange !== null) throw invalid(strange);
   const { http = false, literalAddresses = false } = options;
+  if (typeof http !== "boolean" || typeof literalAddresses !== "boolean") {
+    throw invalid("http and literalAddresses must be true or false");
+  }
   const allow = parseRules("allow", options.allow ?? []);
   const deny = parseRules("deny", options.deny ?? []);
   const { ports = http ? [443, 80] : [443] } = options;
@@ -148,6 +153,24 @@ const targetOf = ({ protocol, hostname, port }: URL): Target => ({
 /** A port as URLs write it, which leave out the scheme's own. */
 export const portOf = (protocol: string, port: string): number =>
   port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+
+const NAMES = Object.keys({
+  allow: true,
+  deny: true,
+  ports: true,
+  http: true,
+  literalAddresses: true,
+} satisfies { readonly [Name in keyof GuardOptions]-?: true });
+
+/** What is wrong with the names of options: one that is mistyped would guard nothing, in silence. */
+export function unknownKeys(options: object, names: readonly string[]): string | null {
+  const [strange] = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && !names.includes(name),
+  );
+  return strange === undefined
+    ? null
+    : `there is no option ${JSON.stringify(strange[0])}; there are ${names.join(", ")}`;
+}
 
 interface Rules {
   readonly networks: readonly Network[];

@@ -24,8 +24,9 @@ const RESERVED = new RegExp(
     "webhook-.*|svix-.*|ce-.*|content-.*|user-agent|accept|accept-encoding",
     "traceparent|tracestate|baggage",
     "host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|date|via|http2-settings",
-    "proxy-.*|forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-rewrite-.*|x-http-method.*|x-method-override",
-    "metadata|metadata-.*|x-aws-.*|x-amz-.*|x-google-.*|x-goog-.*|x-ms-.*|x-azure-.*",
+    "proxy|proxy-.*|forwarded|x-forwarded|x-forwarded-.*|(?:.*-)?(?:real|client|connecting|remote|originating)-ip",
+    "x-remote-.*|remote-.*|impersonate-.*|max-forwards|early-data|alt-used|x-envoy-.*|x-original-.*|x-rewrite-.*|x-http-method.*|x-method-override",
+    "metadata|metadata-.*|x-aws-.*|x-amzn?-.*|x-google-.*|x-goog-.*|x-ms-.*|x-azure-.*",
     "cookie|set-cookie|origin|referer|sec-.*|__proto__|constructor|prototype",
   ].join("|")})$`,
 );
@@ -72,7 +73,8 @@ function problemOf(name: string, value: unknown, isShown: boolean): string | nul
   if (lower === "authorization") {
     return "is a credential. Give it as `authorization` beside `headers`, where it is stored sealed";
   }
-  if (RESERVED.test(lower)) return "is reserved";
+  // CGI, and what came after it, takes `_` for `-`.
+  if (RESERVED.test(lower.replaceAll("_", "-")) || RESERVED.test(lower)) return "is reserved";
   if (typeof value !== "string") return "must be a string";
   if (!/^[\x20-\x7e]+$/.test(value) || value.trim() === "") {
     return "must have a value of visible ASCII characters";

@@ -143,6 +143,43 @@ const hostile: Readonly<
     "bad_response",
     answering(`${head("200 OK", "content-length: 3\r\ncontent-length: 5\r\n")}abcde`),
   ],
+  "that never ends its reason": [
+    "unknown",
+    "timeout",
+    (socket) => {
+      socket.once("data", () => {
+        socket.write("HTTP/1.1 200 ");
+        forever(socket, () => socket.write("a".repeat(16_384)), 1);
+      });
+    },
+  ],
+  "that never ends its trailers": [
+    "delivered",
+    null,
+    (socket) => {
+      socket.once("data", () => {
+        socket.write(`${head("200 OK", CHUNKED)}0\r\n`);
+        forever(socket, () => socket.write(`x-${"a".repeat(4_000)}: b\r\n`), 1);
+      });
+    },
+  ],
+  "that never ends the extension of a chunk": [
+    "delivered",
+    null,
+    (socket) => {
+      socket.once("data", () => {
+        socket.write(`${head("200 OK", CHUNKED)}5;`);
+        forever(socket, () => socket.write("a".repeat(16_384)), 1);
+      });
+    },
+  ],
+  "that answers twice": [
+    "delivered",
+    null,
+    answering(
+      `${head("200 OK", "content-length: 0\r\n")}${head("410 Gone", "content-length: 0\r\n")}`,
+    ),
+  ],
   "with Alt-Svc and Refresh (N12)": [
     "delivered",
     null,

@@ -21,7 +21,7 @@ import {
 } from "./configuration.ts";
 import { guardedConnector } from "./connect.ts";
 import { credentialsOf } from "./credentials.ts";
-import { createGuard, type GuardOptions } from "./guard.ts";
+import { createGuard, type GuardOptions, unknownKeys } from "./guard.ts";
 import { handshake } from "./handshake.ts";
 import { keyCache, newSecret, signingKey } from "./keys.ts";
 import { type HttpMessage, type Transformed, transformedMessage, writeMessage } from "./message.ts";
@@ -72,6 +72,8 @@ export function http<C extends Catalog = Catalog>(
 ): Handler<"http", HttpConfigurationInput, HttpConfiguration> {
   const { source = "posthorn", timeoutMs = 15_000, excerptBytes = 1_024, proxyUrl } = options;
   const { connections = 128 } = options;
+  const strange = unknownKeys(options, NAMES);
+  if (strange !== null) throw invalid(strange);
   if (!/^[!-~]+$/.test(source)) throw invalid("source must be a URI");
   if (!(Number.isInteger(excerptBytes) && excerptBytes >= 0 && excerptBytes <= 4_096)) {
     throw invalid("excerptBytes must be a whole number from 0 to 4,096");
@@ -86,7 +88,10 @@ export function http<C extends Catalog = Catalog>(
   const resolve = cachedResolver(options.resolve ?? askNameServers);
   const pools =
     proxyUrl === undefined
-      ? directPools(guardedConnector(guard, resolve), connections)
+      ? directPools(
+          (organization) => guardedConnector(guard, (hostname) => resolve(hostname, organization)),
+          connections,
+        )
       : proxyPools(proxyUrl, connections);
   const transform = options.transform as ((event: Event) => Transformed | null) | undefined;
   const keyOf = keyCache();
@@ -261,12 +266,28 @@ function transformThrew(eventType: string, error: unknown): Outcome {
   });
 }
 
+const LONGEST_MESSAGE = 500;
+
 /** For the operator's log: codes and addresses, which no customer sees. */
 function describe(cause: unknown): string {
   if (!(cause instanceof Error)) return "";
   const { code = "", address = "" } = cause as NodeJS.ErrnoException & { address?: string };
-  return [code, address, cause.message].filter((part) => part !== "").join(" ");
+  // Certificates and servers have a part in such messages.
+  const message = cause.message.slice(0, LONGEST_MESSAGE).replaceAll(/\p{Cc}/gu, "\ufffd");
+  return [code, address, message].filter((part) => part !== "").join(" ");
 }
+
+const NAMES = Object.keys({
+  guard: true,
+  transform: true,
+  source: true,
+  handshake: true,
+  timeoutMs: true,
+  connections: true,
+  excerptBytes: true,
+  proxyUrl: true,
+  resolve: true,
+} satisfies { readonly [Name in keyof HttpOptions]-?: true });
 
 const invalid = (message: string): PosthornError =>
   new PosthornError("invalid_options", `http({ … }): ${message}.`);

@@ -27,8 +27,14 @@ const limits = {
 } as const;
 
 /** Pools that connect for themselves. */
-export const directPools = (connect: buildConnector.connector, connections: number): Pools =>
-  pools((origin) => new Pool(origin, { ...limits, connections, connect }));
+export const directPools = (
+  connectorOf: (organization: string) => buildConnector.connector,
+  connections: number,
+): Pools =>
+  pools(
+    (origin, organization) =>
+      new Pool(origin, { ...limits, connections, connect: connectorOf(organization) }),
+  );
 
 /** Everything through one proxy, with CONNECT. Which addresses it dials is the proxy's business. */
 export const proxyPools = (proxyUrl: string, connections: number): Pools =>
@@ -39,17 +45,20 @@ export const proxyPools = (proxyUrl: string, connections: number): Pools =>
  * what one organization sends for the beginning of another's, and one with many slow calls would
  * have all others wait for a free one. The pool that was idle for longest makes room for another.
  */
-function pools(open: (origin: string) => Dispatcher): Pools {
+function pools(open: (origin: string, organization: string) => Dispatcher): Pools {
   const opened = new Map<string, { readonly pool: Dispatcher; readonly noting: Dispatcher }>();
-  const fresh = (origin: string): { readonly pool: Dispatcher; readonly noting: Dispatcher } => {
-    const pool = open(origin);
+  const fresh = (
+    origin: string,
+    organization: string,
+  ): { readonly pool: Dispatcher; readonly noting: Dispatcher } => {
+    const pool = open(origin, organization);
     return { pool, noting: noting(pool) };
   };
   return {
     at: (origin, organization) => {
       // Origins have no blanks, so no two pairs make the same key.
       const key = `${origin} ${organization}`;
-      const known = opened.get(key) ?? fresh(origin);
+      const known = opened.get(key) ?? fresh(origin, organization);
       opened.delete(key);
       opened.set(key, known);
       const [oldest] = opened;

@@ -11,7 +11,9 @@ export interface ResolvedAddress {
 export type Resolve = (hostname: string) => Promise<readonly ResolvedAddress[]>;
 
 const WITHIN_MS = 5_000;
-const MOST_AT_ONCE = 64;
+const MOST_AT_ONCE = 256;
+/** Name servers that keep silent are the trouble of those whose names they know. */
+const MOST_AT_ONCE_EACH = 32;
 const MOST_NAMES = 1_000;
 const MOST_ADDRESSES = 32;
 /** A name that changes with every answer is still asked for only so often. */
@@ -21,31 +23,31 @@ const FAILURE_TTL_MS = 1_000;
 
 /**
  * A resolver that answers within five seconds or not at all, believes what it was told for as long
- * as it may (a minute at most), and asks once where many ask the same.
+ * as it may (a minute at most), and asks once where many ask the same. No organization has more than
+ * a part of what can be asked at once.
  */
-export function cachedResolver(resolve: Resolve): (hostname: string) => Promise<readonly string[]> {
+export function cachedResolver(
+  resolve: Resolve,
+): (hostname: string, organization: string) => Promise<readonly string[]> {
   const known = new Map<
     string,
     { readonly addresses: Promise<readonly string[]>; until: number }
   >();
-  const waiting: (() => void)[] = [];
-  let asking = 0;
+  const turn = turns();
 
-  async function ask(hostname: string): Promise<readonly ResolvedAddress[]> {
-    if (asking >= MOST_AT_ONCE) await new Promise<void>((go) => waiting.push(go));
-    asking += 1;
+  async function ask(hostname: string, organization: string): Promise<readonly ResolvedAddress[]> {
+    const done = await turn(organization);
     try {
       return await within(resolve(hostname));
     } finally {
-      asking -= 1;
-      waiting.shift()?.();
+      done();
     }
   }
 
-  return (hostname) => {
+  return (hostname, organization) => {
     const found = known.get(hostname);
     if (found !== undefined && performance.now() < found.until) return found.addresses;
-    const answers = ask(hostname);
+    const answers = ask(hostname, organization);
     const entry = {
       until: Number.POSITIVE_INFINITY,
       addresses: answers.then((all) => {
@@ -68,6 +70,33 @@ export function cachedResolver(resolve: Resolve): (hostname: string) => Promise<
     known.set(hostname, entry);
     if (known.size > MOST_NAMES) known.delete(known.keys().next().value as string);
     return entry.addresses;
+  };
+}
+
+/** Who may ask now; answers how to say that one has. */
+function turns(): (organization: string) => Promise<() => void> {
+  const waiting: { readonly organization: string; go(): void }[] = [];
+  const asking = new Map<string, number>();
+  let all = 0;
+  const mayAsk = (organization: string): boolean =>
+    all < MOST_AT_ONCE && (asking.get(organization) ?? 0) < MOST_AT_ONCE_EACH;
+  const count = (organization: string, by: number): void => {
+    all += by;
+    const own = (asking.get(organization) ?? 0) + by;
+    if (own === 0) asking.delete(organization);
+    else asking.set(organization, own);
+  };
+  return async (organization) => {
+    if (mayAsk(organization)) count(organization, 1);
+    else await new Promise<void>((go) => waiting.push({ organization, go }));
+    return () => {
+      count(organization, -1);
+      const next = waiting.findIndex((each) => mayAsk(each.organization));
+      const [first] = next === -1 ? [] : waiting.splice(next, 1);
+      if (first === undefined) return;
+      count(first.organization, 1);
+      first.go();
+    };
   };
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { Webhook as Standard } from "standardwebhooks";
 import { Webhook as Svix } from "svix";
@@ -145,6 +146,16 @@ describe("a receiver", () => {
   it("is told by a wrong signature what to look at", async () => {
     await expect(verifyWebhook("{}", vector, { secret, now: NOW })).rejects.toThrow("not parsed");
     await expect(verifyWebhook({} as string, vector, { secret })).rejects.toThrow("request.text()");
+  });
+
+  it("takes bytes that another realm made, as test runners have them", async () => {
+    for (const made of ["Uint8Array.from(bytes)", "Uint8Array.from(bytes).buffer"]) {
+      const foreign = runInNewContext(made, { bytes: [...Buffer.from(body)] });
+      expect(foreign instanceof Uint8Array || foreign instanceof ArrayBuffer).toBe(false);
+      expect(await verdict(vector, {}, foreign)).toBe("ok");
+    }
+    const within = new Uint8Array(Buffer.from(`..${body}..`)).subarray(2, 2 + body.length);
+    expect(await verdict(vector, {}, within)).toBe("ok");
   });
 
   it("imports nothing, so that it runs where there is no Node", () => {
