@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { rootCertificates, setDefaultCACertificates } from "node:tls";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -207,6 +208,35 @@ describe("connections", () => {
     }
     // A second one, if the next event comes while the first answer is still being read.
     expect(server.connections()).toBeLessThanOrEqual(2);
+  });
+
+  it("N08 are a minute old at the most, and what is in flight then is not cut off", async () => {
+    const requests: Socket[] = [];
+    const server = await serving((socket) => {
+      socket.on("data", () => void requests.push(socket));
+    });
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const handler = http({ ...loopback, connections: 1 });
+    const url = `http://hooks.acme.dev:${server.port}/`;
+    const signal = new AbortController().signal;
+    const answered = async (nr: number): Promise<void> => {
+      const called = call(handler, url, { signal });
+      await vi.waitFor(() => expect(requests).toHaveLength(nr));
+      requests[nr - 1]?.write(OK);
+      expect((await called).type).toBe("delivered");
+    };
+    await answered(1);
+    vi.advanceTimersByTime(59_000);
+    await answered(2);
+    expect(server.connections()).toBe(1);
+    const slow = call(handler, url, { signal });
+    await vi.waitFor(() => expect(requests).toHaveLength(3));
+    vi.advanceTimersByTime(2_000);
+    await answered(4);
+    expect(server.connections()).toBe(2);
+    requests[2]?.write(OK);
+    expect((await slow).type).toBe("delivered");
+    vi.useRealTimers();
   });
 
   it("N08 are an organization's own: none carries what another sends", async () => {

@@ -117,6 +117,7 @@ export function http<C extends Catalog = Catalog>(
         ...secret_headers,
         ...(authorization !== null && { authorization }),
         "user-agent": "posthorn-handler-http",
+        "accept-encoding": "identity",
         ...message.headers,
         ...signature,
       },

@@ -10,12 +10,11 @@ export interface Pools {
 const MOST_POOLS = 1_024;
 /** Node's servers close idle connections after five seconds: a request must not meet that moment. */
 const IDLE_MS = 4_000;
-/** However often it is used, a connection does not outlive a change of its name for longer. */
+/** However often it is used, no connection is kept for longer when its name leads elsewhere. */
 const LONGEST_LIFE_MS = 60_000;
 const LARGEST_HEADERS = 16_384;
 
 const limits = {
-  clientTtl: LONGEST_LIFE_MS,
   keepAliveTimeout: IDLE_MS,
   keepAliveMaxTimeout: LONGEST_LIFE_MS,
   maxHeaderSize: LARGEST_HEADERS,
@@ -40,32 +39,41 @@ export const directPools = (
 export const proxyPools = (proxyUrl: string, connections: number): Pools =>
   pools(() => new ProxyAgent({ ...limits, connections, uri: proxyUrl, proxyTunnel: true }));
 
+interface Opened {
+  readonly pool: Dispatcher;
+  readonly noting: Dispatcher;
+  /** When it is too old to be used, by `performance.now`. */
+  readonly until: number;
+}
+
 /**
  * Organizations share no connection: on one, a server that misreads where a request ends would take
  * what one organization sends for the beginning of another's, and one with many slow calls would
  * have all others wait for a free one. The pool that was idle for longest makes room for another.
  */
 function pools(open: (origin: string, organization: string) => Dispatcher): Pools {
-  const opened = new Map<string, { readonly pool: Dispatcher; readonly noting: Dispatcher }>();
-  const fresh = (
-    origin: string,
-    organization: string,
-  ): { readonly pool: Dispatcher; readonly noting: Dispatcher } => {
+  const opened = new Map<string, Opened>();
+  const fresh = (origin: string, organization: string): Opened => {
     const pool = open(origin, organization);
-    return { pool, noting: noting(pool) };
+    return { pool, noting: noting(pool), until: performance.now() + LONGEST_LIFE_MS };
+  };
+  /** Ends what is in flight first. */
+  const retire = (key: string, { pool }: Opened): void => {
+    opened.delete(key);
+    void pool.close();
   };
   return {
     at: (origin, organization) => {
       // Origins have no blanks, so no two pairs make the same key.
       const key = `${origin} ${organization}`;
-      const known = opened.get(key) ?? fresh(origin, organization);
+      const found = opened.get(key);
+      const isOld = found !== undefined && found.until < performance.now();
+      if (isOld) retire(key, found);
+      const known = found === undefined || isOld ? fresh(origin, organization) : found;
       opened.delete(key);
       opened.set(key, known);
       const [oldest] = opened;
-      if (opened.size > MOST_POOLS && oldest !== undefined) {
-        opened.delete(oldest[0]);
-        void oldest[1].pool.close();
-      }
+      if (opened.size > MOST_POOLS && oldest !== undefined) retire(...oldest);
       return known.noting;
     },
   };

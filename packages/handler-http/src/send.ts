@@ -54,7 +54,7 @@ export async function send(dispatcher: Dispatcher, sending: Sending): Promise<Re
       dispatcher,
       method: "POST",
       body,
-      headers: { ...headers, "accept-encoding": "identity" },
+      headers,
       signal,
       opaque: course,
       onInfo: () => {

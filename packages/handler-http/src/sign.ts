@@ -18,10 +18,10 @@ export function signatureHeaders(
   keys: readonly SigningKey[],
 ): SignatureHeaders {
   const timestamp = String(Math.floor(at / 1_000));
-  const content = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
+  const head = `${id}.${timestamp}.`;
   return {
     "webhook-id": id,
     "webhook-timestamp": timestamp,
-    "webhook-signature": keys.map((key) => key.sign(content)).join(" "),
+    "webhook-signature": keys.map((key) => key.sign(head, body)).join(" "),
   };
 }
