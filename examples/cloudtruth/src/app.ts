@@ -5,6 +5,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { accountOf } from "./account.ts";
 import type { CloudTruthBus } from "./bus.ts";
+import { receiver } from "./receiver.ts";
 import { environments } from "./resources/environments.ts";
 import type { Host } from "./resources/host.ts";
 import { parameters } from "./resources/parameters.ts";
@@ -69,6 +70,8 @@ export function createApp(options: AppOptions): Hono<Env> {
   const invite = invitations({ workspaces, baseUrl, read: store.read });
   const channels = slackPage({ slack, invite });
   app.get("/slack/*", (context) => channels(context.req.raw));
+  const receive = receiver(logger);
+  app.post("/receiver/", (context) => receive(context.req.raw));
   app.get("/", (context) => context.redirect("/slack/"));
   return app;
 }

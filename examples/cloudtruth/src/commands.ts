@@ -1,3 +1,4 @@
+import { receiverSecret } from "./receiver.ts";
 import type { Rows } from "./rows.ts";
 
 /** A request that somebody may make. */
@@ -24,6 +25,17 @@ export const webhookPayload = (filledIn: {
     username: "CloudTruth",
   },
   organization: filledIn.organization,
+});
+
+/** The same events, posted to a server: the example's own receiver, which knows the secret. */
+export const signedPayload = (baseUrl: string): object => ({
+  name: "MyServer",
+  event_types: ["*"],
+  type: "http",
+  configuration: {
+    url: new URL("/receiver/", baseUrl.replace("localhost", "127.0.0.1")).href,
+    secret: receiverSecret,
+  },
 });
 
 /** The request for a parameter that is not there yet, in the oldest project. */

@@ -135,7 +135,7 @@ describe("the example", () => {
     const commands = output().match(/(?<=^ {3})curl [\s\S]*?(?=\n\n)/gm) ?? [];
     const statuses = [];
     for (const command of commands) statuses.push((await asFetch(command)).status);
-    expect(statuses, commands.join("\n\n")).toEqual([201, 201, 200, 422]);
+    expect(statuses, commands.join("\n\n")).toEqual([201, 201, 200, 201, 422]);
     child.kill("SIGTERM");
     await ended;
   });

@@ -1,6 +1,7 @@
+import { createReceiver } from "@posthorn/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { webhookPayload } from "./commands.ts";
-import { type Rehearsal, rehearse } from "./rehearsal.ts";
+import { signedPayload, webhookPayload } from "./commands.ts";
+import { baseUrl, type Rehearsal, rehearse } from "./rehearsal.ts";
 
 let example: Rehearsal;
 let send: Rehearsal["send"];
@@ -44,6 +45,33 @@ describe("a webhook", () => {
     const [message, ...others] = example.slack.messages("config-changes");
     expect(message?.text).toMatch(/^Project created ours\nBy: Ana Diaz\n/);
     expect(others).toEqual([]);
+  });
+
+  it("of type http posts events that its receiver takes, and nobody can change", async () => {
+    const server = await createReceiver();
+    const { configuration, ...webhook } = signedPayload(baseUrl) as { configuration: object };
+    const answer = await send("POST", "/api/v1/webhooks/", {
+      body: { ...webhook, configuration: { ...configuration, url: server.url } },
+    });
+    expect(answer).toMatchObject({ status: 201, body: { configuration: { secret: "********" } } });
+    await send("POST", "/api/v1/projects/", { body: { name: "web" } });
+    await example.bus.drain();
+    const [request] = server.requests;
+    await server.close();
+    const receive = (body = request?.body ?? ""): Promise<Response> =>
+      example.fetch(
+        new Request(`${baseUrl}/receiver/`, {
+          method: "POST",
+          headers: Object.entries(request?.headers ?? {}).map(([name, value]) => [
+            name,
+            String(value),
+          ]),
+          body,
+        }),
+      );
+    expect((await receive()).status).toBe(204);
+    expect((await receive(`${request?.body} `)).status).toBe(401);
+    expect(JSON.stringify(example.logged)).toContain("took project_created");
   });
 
   it("says why nothing arrives in an archived channel", async () => {

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { type Command, curl, newParameter, webhookPayload } from "./commands.ts";
+import { type Command, curl, newParameter, signedPayload, webhookPayload } from "./commands.ts";
 import type { Home } from "./home.ts";
 import type { Example } from "./start.ts";
 
@@ -45,7 +45,12 @@ ${command(newParameter(rows))}
 
 ${command({ method: "GET", path: "webhooks/" })}
 
-4. Make a mistake, and be told what and where.
+4. Have all events posted to a server, signed as Standard Webhooks says. This one is a part of the
+   example, and logs what it takes: repeat the second step. Without a secret, one is made and shown once.
+
+${command({ method: "POST", path: "webhooks/", body: signedPayload(baseUrl) })}
+
+5. Make a mistake, and be told what and where.
 
 ${command({ method: "POST", path: "webhooks/", body: { ...payload, event_types: ["parameter_craeted"] } })}
 
