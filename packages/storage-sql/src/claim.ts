@@ -22,12 +22,20 @@ import {
 } from "@posthorn/core";
 import { appending } from "./append.ts";
 import { canceled, DELETED, deliveriesIn, duesOf } from "./deliveries.ts";
-import { type Dialect, sent } from "./dialect.ts";
+import { type Dialect, sent, sentKeys } from "./dialect.ts";
 import { findingsIn } from "./findings.ts";
 import { gatesIn } from "./gates.ts";
 import { type LockedLane, lanesIn, toLane } from "./lanes.ts";
 import { queuesIn } from "./queues.ts";
-import { int, intOrNull, text, toDelivery, toEvent, toSubscription } from "./records.ts";
+import {
+  int,
+  intOrNull,
+  text,
+  textOrNull,
+  toDelivery,
+  toEvent,
+  toSubscription,
+} from "./records.ts";
 import { change, type Row, rowsOf, type Script } from "./script.ts";
 import { type Ability, type Next, turnsIn } from "./turns.ts";
 
@@ -51,7 +59,10 @@ export interface Claiming {
     prospect: Prospect,
     full: ReadonlySet<string>,
   ): Script<readonly Next[]>;
-  /** Ends flights whose lease is over; in haste only those in lanes that nobody holds. */
+  /**
+   * Ends flights whose lease is over, and leases that have none; in haste only flights in lanes that
+   * nobody holds.
+   */
   endLapses(now: number, rules: ClaimRules, inHaste: boolean): Script<readonly Delivery[]>;
   /**
    * Takes what is due in lanes, or in those of `beside` if it is not null; or one suspect if
@@ -99,9 +110,11 @@ export function claiming(dialect: Dialect): Claiming {
     "ask_at",
     `${table("deliveries")} d where ask_at is not null and ${isServed}`,
   );
-  const leaseOver = first("lease_until", `${table("deliveries")} where lease_until is not null`);
+  const leaseOver = first("lease_until", table("leases"));
 
-  const leasesOver = `select id, subscription_id from ${table("deliveries")} where lease_until is not null and lease_until <= ? order by lease_until limit ${given("int")}`;
+  const leasesOver = `select token from ${table("leases")} where lease_until <= ? order by lease_until limit ${given("int")}`;
+  const flightsOf = `select f.token, f.delivery_id, f.subscription_id from ${rows("r", { token: "key" })} ${lookUp("flights", "f")} on f.token = r.token limit ${given("int")}`;
+  const endLeases = dialect.remove("leases", "token", "key");
   const dueSuspects = `select id, subscription_id from ${table("deliveries")} d where ask_at is not null and ask_at <= ? and ${isServed} order by ask_at, id limit ${given("int")}`;
   const askLater = `update ${table("deliveries")} set ask_at = ? where id = ?`;
   const lockThese = `select l.* from ${rows("r", { id: "key" })} ${lookUp("lanes", "l")} on l.subscription_id = r.id where l.next_due_at is not null and l.next_due_at <= ? order by l.subscription_id${skipLocked}`;
@@ -329,10 +342,10 @@ export function claiming(dialect: Dialect): Claiming {
       ];
     });
     yield* deliveries.fly(
-      claims.map(({ deliveryId }) => deliveryId),
+      claims.map(({ delivery }) => delivery),
       { token, leaseUntil },
     );
-    yield* deliveries.write(lost);
+    yield* deliveries.write([], lost);
     return claims;
   }
 
@@ -355,15 +368,18 @@ export function claiming(dialect: Dialect): Claiming {
     },
 
     endLapses: function* (now, rules, inHaste) {
-      const over = yield* rowsOf(leasesOver, now, MOST_LAPSES);
+      const leases = (yield* rowsOf(leasesOver, now, MOST_LAPSES)).map((row) => text(row["token"]));
+      if (leases.length === 0) return [];
+      const over = yield* rowsOf(flightsOf, sent(leases.map((token) => ({ token }))), MOST_LAPSES);
       const { locked: known, held } = yield* lanes.take(over.map(laneOf), inHaste);
       const found = over.filter((row) => !held.has(laneOf(row)));
-      const locked = yield* deliveries.lock(found.map((row) => text(row["id"])));
+      const tokens = new Map(found.map((row) => [text(row["delivery_id"]), text(row["token"])]));
+      const locked = yield* deliveries.lock(tokens.keys());
       const asked = yield* subscriptionsOf(locked.map(laneOf));
       const off = new Map<string, string>();
       const events: NewEvent[] = [];
       const lapsed = locked
-        .filter((row) => (intOrNull(row["lease_until"]) ?? Number.POSITIVE_INFINITY) <= now)
+        .filter((row) => textOrNull(row["token"]) === tokens.get(text(row["id"])))
         .map((row) => {
           const delivery = toDelivery(row);
           const lane = known.get(delivery.subscriptionId);
@@ -383,7 +399,13 @@ export function claiming(dialect: Dialect): Claiming {
           const isLost = after.dueAt !== null && lane === undefined;
           return isLost ? canceled(after, DELETED, now) : after;
         });
-      yield* deliveries.write(lapsed);
+      yield* deliveries.write(locked, lapsed);
+      // What somebody has removed by hand lands nowhere.
+      for (const { id } of lapsed) tokens.delete(id);
+      yield* dialect.flights.forget([...tokens].map(([id, token]) => ({ id, token })));
+      const flown = new Set(over.map((row) => text(row["token"])));
+      const empty = over.length < MOST_LAPSES ? leases.filter((token) => !flown.has(token)) : [];
+      if (empty.length > 0) yield* change(endLeases, sentKeys(empty.sort()));
       const called = yield* queues.leave(locked, lapsed);
       yield* findings.switchOff(off);
       yield* lanes.expect([...duesOf(lapsed), ...called]);

@@ -1,44 +1,42 @@
 import { type Delivery, isSuspect } from "@posthorn/core";
-import { type Dialect, sent } from "./dialect.ts";
+import { type Dialect, type Lease, sent } from "./dialect.ts";
 import type { Place } from "./queues.ts";
-import { DELIVERY_COLUMNS, deliveryRow, statusCode, words } from "./records.ts";
+import { deliveryRow, NEW_DELIVERY, statusCode, text, textOrNull, words } from "./records.ts";
 import { change, type Row, rowsOf, type Script } from "./script.ts";
-
-/** Until when a delivery is in flight, and under which name. */
-interface FlightSlip {
-  readonly token: string;
-  readonly leaseUntil: number;
-}
 
 export interface DeliveryRows {
   /** Locks deliveries in the order of their ids; those that are gone are left out. */
   lock(ids: Iterable<string>): Script<readonly Row[]>;
-  /** Adds deliveries; those whose id is there already are left out. */
+  /**
+   * Adds deliveries, of which those in flight have a lease; those whose id is there already are left
+   * out.
+   */
   add(
     deliveries: readonly Delivery[],
-    slips?: ReadonlyMap<string, FlightSlip>,
-    places?: ReadonlyMap<string, Place>,
+    places: ReadonlyMap<string, Place>,
+    lease?: Lease,
   ): Script<void>;
   /** Takes deliveries that wait into one flight each. */
-  fly(ids: readonly string[], slip: FlightSlip): Script<void>;
-  /** Ends flights, or waiting: each delivery becomes what is given. */
-  write(deliveries: readonly Delivery[]): Script<void>;
+  fly(deliveries: readonly Delivery[], lease: Lease): Script<void>;
+  /** Ends flights, or waiting: each delivery, as it was locked, becomes what is given. */
+  write(before: readonly Row[], after: readonly Delivery[]): Script<void>;
 }
 
 export function deliveriesIn(dialect: Dialect): DeliveryRows {
-  const { rows, lookUp, forUpdate } = dialect;
+  const { rows, lookUp, forUpdate, flights } = dialect;
   const lock = `select d.* from ${rows("r", { id: "key" })} ${lookUp("deliveries", "d")} on d.id = r.id order by d.id${forUpdate}`;
-  const add = dialect.insert({ table: "deliveries", rows: DELIVERY_COLUMNS });
+  const add = dialect.insert({ table: "deliveries", ...NEW_DELIVERY });
   const fly = dialect.update({
     table: "deliveries",
-    rows: { id: "key", token: "key", lease_until: "int" },
-    set: { due_at: "null", ask_at: "null", lease_until: "r.lease_until", token: "r.token" },
+    rows: { id: "key", token: "key" },
+    set: { due_at: "null", ask_at: "null", token: "r.token" },
     where: "t.id = r.id",
   });
   const write = dialect.update({
     table: "deliveries",
     rows: {
       id: "key",
+      token: "key",
       status: "int",
       due_at: "int",
       ask_at: "int",
@@ -54,11 +52,10 @@ export function deliveriesIn(dialect: Dialect): DeliveryRows {
       ask_at: "r.ask_at",
       ordering_key: "case when r.status = 0 then t.ordering_key else null end",
       position: "null",
-      lease_until: "null",
       token: "null",
-      attempts: "r.attempts",
-      throttles: "r.throttles",
-      lapses: "r.lapses",
+      attempts: "coalesce(r.attempts, 0)",
+      throttles: "coalesce(r.throttles, 0)",
+      lapses: "coalesce(r.lapses, 0)",
       reason: "r.reason",
       completed_at: "r.completed_at",
     },
@@ -71,31 +68,37 @@ export function deliveriesIn(dialect: Dialect): DeliveryRows {
       if (sorted.length === 0) return [];
       return yield* rowsOf(lock, sent(sorted.map((id) => ({ id }))));
     },
-    add: function* (deliveries, slips, places) {
+    add: function* (deliveries, places, lease) {
       if (deliveries.length === 0) return;
-      const fresh = deliveries.map((delivery) =>
-        deliveryRow(delivery, slips?.get(delivery.id), places?.get(delivery.id)),
+      const fresh = sent(
+        deliveries.map((delivery) => deliveryRow(delivery, places.get(delivery.id))),
       );
-      yield* change(add, sent(fresh));
+      const flown = deliveries.filter(({ inFlight }) => inFlight);
+      if (lease === undefined || flown.length === 0) yield* change(add, null, fresh);
+      else yield* flights.begin({ text: add, params: [lease.token, fresh] }, flown, lease);
     },
-    fly: function* (ids, { token, leaseUntil }) {
-      if (ids.length === 0) return;
-      yield* change(fly, sent(ids.map((id) => ({ id, token, lease_until: leaseUntil }))));
-    },
-    write: function* (deliveries) {
+    fly: function* (deliveries, lease) {
       if (deliveries.length === 0) return;
-      const changed = deliveries.map((delivery) => ({
+      const { token } = lease;
+      const params = [sent(deliveries.map(({ id }) => ({ id, token })))];
+      yield* flights.begin({ text: fly, params }, deliveries, lease);
+    },
+    write: function* (before, after) {
+      if (after.length === 0) return;
+      const tokens = new Map(before.map((row) => [text(row["id"]), textOrNull(row["token"])]));
+      const changed = after.map((delivery) => ({
         id: delivery.id,
+        token: tokens.get(delivery.id) ?? undefined,
         status: statusCode(delivery.status),
-        due_at: delivery.dueAt,
-        ask_at: isSuspect(delivery) ? delivery.dueAt : null,
-        attempts: delivery.attempts,
-        throttles: delivery.throttles,
-        lapses: delivery.lapses,
-        reason: delivery.reason === null ? null : words(delivery.reason),
-        completed_at: delivery.completedAt,
+        due_at: delivery.dueAt ?? undefined,
+        ask_at: isSuspect(delivery) ? (delivery.dueAt ?? undefined) : undefined,
+        attempts: delivery.attempts || undefined,
+        throttles: delivery.throttles || undefined,
+        lapses: delivery.lapses || undefined,
+        reason: delivery.reason === null ? undefined : words(delivery.reason),
+        completed_at: delivery.completedAt ?? undefined,
       }));
-      yield* change(write, sent(changed));
+      yield* flights.end(write, changed);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Row, Script } from "./script.ts";
+import type { Row, Script, Statement } from "./script.ts";
 
 /** MySQL stands for MariaDB too. */
 export type DialectName = "sqlite" | "postgres" | "mysql";
@@ -9,6 +9,8 @@ export type TableName =
   | "lanes"
   | "gates"
   | "deliveries"
+  | "flights"
+  | "leases"
   | "attempts"
   | "subscriptions"
   | "replays"
@@ -58,6 +60,8 @@ export interface Dialect {
   insert(change: {
     readonly table: TableName;
     readonly rows: Columns;
+    /** What columns are given; by default each that goes along. */
+    readonly set?: { readonly [column: string]: string };
     /** The key, and what changes if it is there already. Absent: any conflict leaves the row out. */
     readonly onConflict?: { readonly key: string; readonly update: readonly string[] };
     readonly order?: string;
@@ -127,6 +131,7 @@ export interface Dialect {
   readonly landing: Landing | null;
   /** It is one statement, as `appendsAtOnce`. */
   readonly landsAtOnce: boolean;
+  readonly flights: Flights;
 
   /** Selects the database's time (`now`, epoch milliseconds); null where it is this computer's. */
   readonly clock: string | null;
@@ -145,8 +150,36 @@ type Appending = (events: readonly SentRow[]) => Script<ReadonlySet<string>>;
  */
 type Landing = (landings: readonly SentRow[]) => Script<ReadonlySet<string>>;
 
-/** A row that goes along with a statement. */
-export type SentRow = { readonly [column: string]: string | number | null };
+/** What is in flight, beside what the deliveries say of it themselves. */
+export interface Flights {
+  /**
+   * Plays a change of deliveries (`t`) that takes these into flight, and writes their flights down,
+   * with the one lease of them all.
+   */
+  begin(
+    change: Statement,
+    flights: readonly { readonly id: string; readonly subscriptionId: string }[],
+    lease: Lease,
+  ): Script<void>;
+  /**
+   * Plays a change of deliveries (`t`, by an update with rows `r` that have their `token`) that ends
+   * the flights of those that are in flight, and forgets them.
+   */
+  end(text: string, rows: readonly SentRow[]): Script<void>;
+  /** Deletes flights, and leases with the last of their flights. */
+  forget(flights: readonly { readonly id: string; readonly token: string }[]): Script<void>;
+}
+
+/** What a turn holds all flights by that it begins. */
+export interface Lease {
+  /** The name of the flights. */
+  readonly token: string;
+  /** From this instant on (epoch milliseconds) they may lapse. */
+  readonly leaseUntil: number;
+}
+
+/** A row that goes along with a statement; what is undefined is null there, and not sent. */
+export type SentRow = { readonly [column: string]: string | number | null | undefined };
 
 export const EVENT_COLUMNS: Columns = {
   id: "key",
@@ -183,7 +216,6 @@ export const LANDING_COLUMNS: Columns = { ...ATTEMPT_COLUMNS, attempts: "int" };
 export const LANDED = {
   set: {
     status: "1",
-    lease_until: "null",
     token: "null",
     attempts: "r.attempts",
     reason: "null",
@@ -226,13 +258,22 @@ export const tested = (condition: string): string =>
 export const waitsIn = (lane: string): string =>
   `d.subscription_id = ${lane} and d.due_at is not null and d.ask_at is null`;
 
-/** Whether it was not tried yet, as an index knows it. */
-export const IS_FIRST = "d.attempts = 0 and d.throttles = 0";
+/** Whether it waits in a lane for its first attempt, where an index can be on some rows only. */
+export const waitsFirstIn = (lane: string): string =>
+  `d.subscription_id = ${lane} and d.first_due_at is not null`;
 
-export const listOf = (columns: Columns, alias?: string): string =>
-  Object.keys(columns)
-    .map((column) => (alias === undefined ? column : `${alias}.${column}`))
-    .join(", ");
+/** The columns of an insert, and what is selected for them. */
+export const inserted = (
+  rows: Columns,
+  set: { readonly [column: string]: string } = Object.fromEntries(
+    Object.keys(rows).map((column) => [column, `r.${column}`]),
+  ),
+): { readonly columns: string; readonly values: string } => ({
+  columns: Object.keys(set).join(", "),
+  values: Object.values(set).join(", "),
+});
+
+export const listOf = (columns: Columns): string => Object.keys(columns).join(", ");
 
 /** Whether a delivery (`d`) is queued in a lane, as the index of queues knows it. */
 export const queuedIn = (lane: string): string =>

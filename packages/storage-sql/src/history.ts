@@ -42,13 +42,10 @@ interface Selection {
   readonly where: { readonly [condition: string]: Param | undefined };
 }
 
-/** The rows of the index `failed`, where an index can be on some rows only. */
-const FAILED = "status in (2, 3)";
-
 export function historyIn(dialect: Dialect): History {
   const { table, by, given, newestFirst, oldestFirst } = dialect;
   const is = (column: string): string =>
-    `${column} = ${given(column === "status" ? "int" : "key")}`;
+    `${column} = ${given(column === "status" || column === "failed" ? "int" : "key")}`;
   const one = (name: TableName): string =>
     `select * from ${table(name)} where id = ? and organization = ?`;
   const event = one("events");
@@ -59,18 +56,23 @@ export function historyIn(dialect: Dialect): History {
     const { organization, subscriptionId, eventId, status } = request;
     const code = status === undefined ? undefined : statusCode(status);
     const isFailed = status === "dead" || status === "canceled";
-    const ofSubscription =
-      isFailed || (status !== undefined && dialect.name === "mysql") ? "failed" : "history";
     const isNarrow = eventId !== undefined || subscriptionId !== undefined;
     return {
       table: "deliveries",
-      index: eventId !== undefined ? "event" : isNarrow ? ofSubscription : "organization",
+      index:
+        eventId !== undefined
+          ? "event"
+          : !isNarrow
+            ? "organization"
+            : isFailed
+              ? "failed"
+              : "history",
       where: {
         [is("event_id")]: eventId,
         [is("subscription_id")]: subscriptionId,
         [isNarrow ? tested(is("organization")) : is("organization")]: organization,
         // In so many words, for an index that has only these rows.
-        [isFailed ? `${is("status")} and ${FAILED}` : is("status")]: code,
+        [isFailed ? `${is("failed")} and failed is not null` : is("status")]: code,
       },
     };
   }

@@ -35,17 +35,12 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
     `${dialect.queued("d.id, d.subscription_id", isOrphan)} limit ${given("int")}`,
     `select d.id, d.subscription_id from ${suspectsWith(isOrphan)} limit ${given("int")}`,
   ];
-  const expired = ["due_at", "position"].map(
-    (column) =>
-      `select id, subscription_id from ${table("deliveries")} where status = 0 and ${column} is not null and created_at < ? order by created_at limit ${given("int")}`,
-  );
+  const expired = `select id, subscription_id from ${table("deliveries")} where waiting_since is not null and waiting_since < ? order by waiting_since limit ${given("int")}`;
   const unused = [
     `not exists (select 1 from ${table("deliveries")} d where ${dialect.waitsIn("l.subscription_id")})`,
     `(select d.id from ${table("deliveries")} d where ${queuedIn("l.subscription_id")} limit 1) is null`,
-    ...["ask_at", "lease_until"].map(
-      (instant) =>
-        `l.subscription_id not in (select coalesce(d.subscription_id, '') from ${table("deliveries")} d where d.${instant} is not null)`,
-    ),
+    `l.subscription_id not in (select coalesce(d.subscription_id, '') from ${table("deliveries")} d where d.ask_at is not null)`,
+    `l.subscription_id not in (select coalesce(f.subscription_id, '') from ${table("flights")} f)`,
   ].join(" and ");
   const deserted = `select l.subscription_id from ${table("lanes")} l where l.parked = 1 and l.deleted = 1 and ${unused} limit ${given("int")}${skipLocked}`;
   const stillDeserted = `select l.subscription_id from ${rows("r", { id: "key" })} ${dialect.lookUp("lanes", "l")} on l.subscription_id = r.id where ${unused}`;
@@ -71,7 +66,7 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
   const counted = (selected: string): string =>
     `select count(*) as counted from (${selected} limit ${MOST_COUNTED}) counted`;
   const unrouted = counted(`select 1 from ${table("unrouted")}`);
-  const inFlight = counted(`select 1 from ${table("deliveries")} where lease_until is not null`);
+  const inFlight = counted(`select 1 from ${table("flights")}`);
   const failing = counted(
     `select 1 from ${table("subscriptions")} where failing_since is not null`,
   );
@@ -112,7 +107,7 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
       const suspects = new Map<string, string>();
       const searches = [
         ...orphans.map((statement) => rowsOf(statement, max)),
-        ...expired.map((statement) => rowsOf(statement, expireBefore, max)),
+        rowsOf(expired, expireBefore, max),
       ];
       for (const search of searches) {
         for (const row of yield* search)
@@ -132,7 +127,7 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
           const reason = lane.parked ? EXPIRED_PARKED : EXPIRED;
           return [{ ...canceled(delivery, reason, now), status: "dead" as const }];
         });
-      yield* deliveries.write(ended);
+      yield* deliveries.write(locked, ended);
       yield* lanes.expect(yield* queues.leave(locked, ended));
 
       const left = max - ended.length;

@@ -38,20 +38,24 @@ export function operating(dialect: Dialect): Operating {
   const event = `select id, ordering_key from ${table("events")} where id = ?${forShare}`;
   const find = `select * from ${table("deliveries")} where id = ? and organization = ?`;
 
+  const asked = `${tested("d.organization = ?")} and d.created_at >= ? and d.created_at < ?`;
+  const atMost = `limit ${dialect.given("int")}`;
   const pending = [
-    queuedIn("?"),
-    dialect.waitsIn("?"),
-    ...["ask_at", "lease_until"].map(
-      (instant) => `d.${instant} is not null and ${tested("d.subscription_id = ?")}`,
+    ...[
+      queuedIn("?"),
+      dialect.waitsIn("?"),
+      `d.ask_at is not null and ${tested("d.subscription_id = ?")}`,
+    ].map(
+      (isPending) =>
+        `select d.id from ${table("deliveries")} d where ${isPending} and ${asked} ${atMost}`,
     ),
-  ].map(
-    (isPending) =>
-      `select d.id from ${table("deliveries")} d where ${isPending} and ${tested("d.organization = ?")} and d.created_at >= ? and d.created_at < ? limit ${dialect.given("int")}`,
-  );
+    // Counted, and not joined: no planner may begin with all deliveries.
+    `select f.delivery_id as id from ${table("flights")} f where f.subscription_id = ? and (select count(*) from ${table("deliveries")} d where d.id = f.delivery_id and ${asked}) > 0 ${atMost}`,
+  ];
 
-  function* wait(delivery: Delivery, places?: ReadonlyMap<string, Place>): Script<void> {
-    const placed = inPlace([delivery], places ?? new Map());
-    yield* deliveries.add(placed, undefined, places);
+  function* wait(delivery: Delivery, places: ReadonlyMap<string, Place> = new Map()): Script<void> {
+    const placed = inPlace([delivery], places);
+    yield* deliveries.add(placed, places);
     yield* lanes.expect(duesOf(placed));
   }
 
@@ -94,7 +98,7 @@ export function operating(dialect: Dialect): Operating {
       const delivery = toDelivery(row);
       if (delivery.status !== "pending") return "not_pending";
       const ended = [canceled(delivery, reason, now)];
-      yield* deliveries.write(ended);
+      yield* deliveries.write([row], ended);
       yield* lanes.expect(yield* queues.leave([row], ended));
       return "canceled";
     },
@@ -112,7 +116,7 @@ export function operating(dialect: Dialect): Operating {
         .map(toDelivery)
         .filter(({ status }) => status === "pending")
         .map((delivery) => canceled(delivery, reason, now));
-      yield* deliveries.write(ended);
+      yield* deliveries.write(locked, ended);
       yield* lanes.expect(yield* queues.leave(locked, ended));
       return ended.length;
     },

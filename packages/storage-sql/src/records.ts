@@ -10,7 +10,7 @@ import type {
   StoredEvent,
   SubscriptionRecord,
 } from "@posthorn/core";
-import type { Columns, SentRow } from "./dialect.ts";
+import type { Columns, Dialect, SentRow } from "./dialect.ts";
 import type { Row } from "./script.ts";
 
 /** Drivers give binary text as bytes, and 64-bit integers as text. */
@@ -59,7 +59,7 @@ export const toEvent = (row: Row): StoredEvent => ({
 const STATUSES = ["pending", "delivered", "dead", "canceled"] as const;
 export const statusCode = (status: DeliveryStatus): number => STATUSES.indexOf(status);
 
-export const DELIVERY_COLUMNS: Columns = {
+const NEW_DELIVERY_COLUMNS: Columns = {
   id: "key",
   organization: "key",
   event_id: "key",
@@ -70,15 +70,25 @@ export const DELIVERY_COLUMNS: Columns = {
   due_at: "int",
   ordering_key: "key",
   position: "int",
-  lease_until: "int",
-  token: "key",
-  attempts: "int",
-  throttles: "int",
-  lapses: "int",
   reason: "text",
   redelivery_of: "key",
   created_at: "int",
   completed_at: "int",
+};
+
+/** How new deliveries are inserted: those that `fly` by the token that is the first parameter. */
+export const NEW_DELIVERY: Pick<Parameters<Dialect["insert"]>[0], "rows" | "set"> = {
+  rows: { ...NEW_DELIVERY_COLUMNS, flies: "int" },
+  set: {
+    ...Object.fromEntries(
+      Object.keys(NEW_DELIVERY_COLUMNS).map((column) => [column, `r.${column}`]),
+    ),
+    status: "coalesce(r.status, 0)",
+    token: "case when r.flies = 1 then ? end",
+    attempts: "0",
+    throttles: "0",
+    lapses: "0",
+  },
 };
 
 /** A delivery that neither waits nor flies yet. */
@@ -106,10 +116,10 @@ export const newDelivery = (
   completedAt: null,
 });
 
+/** A new delivery; what most of them have not is not sent. */
 export const deliveryRow = (
   delivery: Delivery,
-  flight: { readonly token: string; readonly leaseUntil: number } | null = null,
-  place: { readonly queue: string | null; readonly position: number | null } | null = null,
+  place?: { readonly queue: string | null; readonly position: number | null },
 ): SentRow => ({
   id: delivery.id,
   organization: delivery.organization,
@@ -117,19 +127,15 @@ export const deliveryRow = (
   event_type: delivery.eventType,
   subscription_id: delivery.subscriptionId,
   handler_type: delivery.handlerType,
-  status: statusCode(delivery.status),
-  due_at: delivery.dueAt,
-  ordering_key: place?.queue ?? null,
-  position: place?.position ?? null,
-  lease_until: flight?.leaseUntil ?? null,
-  token: flight?.token ?? null,
-  attempts: delivery.attempts,
-  throttles: delivery.throttles,
-  lapses: delivery.lapses,
-  reason: wordsOrNull(delivery.reason),
-  redelivery_of: delivery.redeliveryOf,
+  status: statusCode(delivery.status) || undefined,
+  due_at: delivery.dueAt ?? undefined,
+  flies: delivery.inFlight ? 1 : undefined,
+  ordering_key: place?.queue ?? undefined,
+  position: place?.position ?? undefined,
+  reason: wordsOrNull(delivery.reason) ?? undefined,
+  redelivery_of: delivery.redeliveryOf ?? undefined,
   created_at: delivery.createdAt,
-  completed_at: delivery.completedAt,
+  completed_at: delivery.completedAt ?? undefined,
 });
 
 export const toDelivery = (row: Row): Delivery => ({
@@ -140,7 +146,7 @@ export const toDelivery = (row: Row): Delivery => ({
   subscriptionId: text(row["subscription_id"]),
   handlerType: text(row["handler_type"]),
   status: STATUSES[int(row["status"])] ?? "pending",
-  inFlight: row["lease_until"] !== null,
+  inFlight: row["token"] !== null,
   dueAt: intOrNull(row["due_at"]),
   attempts: int(row["attempts"]),
   throttles: int(row["throttles"]),
@@ -159,10 +165,10 @@ export const attemptRow = (attempt: Attempt): SentRow => ({
   outcome: attempt.outcome,
   counted: Number(attempt.counted),
   late: Number(attempt.late),
-  reason: wordsOrNull(attempt.reason),
-  remedy: wordsOrNull(attempt.remedy),
+  reason: wordsOrNull(attempt.reason) ?? undefined,
+  remedy: wordsOrNull(attempt.remedy) ?? undefined,
   details: JSON.stringify(attempt.details),
-  together: attempt.together > 1 ? attempt.together : null,
+  together: attempt.together > 1 ? attempt.together : undefined,
 });
 
 export const toAttempt = (row: Row): Attempt => ({

@@ -57,7 +57,7 @@ export function replaying(dialect: Dialect): Replaying {
   const meant = (states: string): string =>
     `select d.* from ${table("deliveries")} d where d.subscription_id = ? and ${states} and d.id > ? and d.created_at >= ? and d.created_at < ? and not exists (select 1 from ${table("deliveries")} o where o.redelivery_of = d.id) order by d.id limit ?`;
   const owed = {
-    dead: meant(`d.status = ${statusCode("dead")}`),
+    dead: meant(`d.failed = ${statusCode("dead")}`),
     all: meant(`d.status <> ${statusCode("pending")}`),
   };
   const events = `select e.id, e.ordering_key from ${rows("r", { id: "key" })} ${join} ${table("events")} e on e.id = r.id${forShare}`;
@@ -101,7 +101,7 @@ export function replaying(dialect: Dialect): Replaying {
     const newcomers = made.map((each) => ({ ...each, queue: queueOf.get(each.eventId) ?? "" }));
     const places = yield* queues.enter(newcomers, locked);
     const placed = inPlace(made, places);
-    yield* deliveries.add(placed, undefined, places);
+    yield* deliveries.add(placed, places);
     yield* lanes.expect(duesOf(placed));
     return made.length;
   }

@@ -158,8 +158,6 @@ export function routing(dialect: Dialect): Route {
           ? delivery
           : canceled(delivery, DELETED, now),
       );
-    const slip = { token, leaseUntil: now + leaseMs };
-    const slips = new Map(owed.flatMap((each) => (each.inFlight ? [[each.id, slip]] : [])));
     const waiting = planned.filter((_, index) => owed[index]?.dueAt !== null);
     const newcomers = waiting.map(({ id, subscriptionId, eventId, queue }) => {
       const position = positions.get(eventId);
@@ -167,7 +165,7 @@ export function routing(dialect: Dialect): Route {
     });
     const places = yield* queues.enter(newcomers, locked);
     const placed = inPlace(owed, places);
-    yield* deliveries.add(placed, slips, places);
+    yield* deliveries.add(placed, places, { token, leaseUntil: now + leaseMs });
     yield* lanes.expect(duesOf(placed));
   }
 

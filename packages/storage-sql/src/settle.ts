@@ -162,7 +162,7 @@ export function settling(dialect: Dialect): Settling {
       });
 
       yield* gates.keep(picked(around.gates, changed.gates));
-      yield* deliveries.write(landings);
+      yield* deliveries.write(found, landings);
       const called = yield* queues.leave(found, landings);
       if (attempts.length > 0) yield* change(add, sent(attempts.map(attemptRow)));
       yield* findings.write(picked(around.subscriptions, changed.subscriptions));
@@ -188,7 +188,7 @@ export function settling(dialect: Dialect): Settling {
             ? landed(delivery, { status: "waiting", dueAt }, dueAt)
             : canceled(delivery, DELETED, dueAt),
         );
-      yield* deliveries.write(released);
+      yield* deliveries.write(found, released);
       const called = yield* queues.leave(found, released);
       yield* lanes.expect([...duesOf(released), ...called]);
     },

@@ -1,6 +1,7 @@
 import {
   type Appended,
   type ClaimResult,
+  type Delivery,
   fullOrganizations,
   isPosthornError,
   type NewEvent,
@@ -216,12 +217,13 @@ export function sqlStorage<Name extends DialectName>(
       const look = (): Script<Prospect> => claims.look(request);
 
       let prospect = await query(look);
-      const lapsed = isDue(prospect.lease)
-        ? await orInHaste(now, (inHaste) =>
-            transactOnce(() => claims.endLapses(now, rules, inHaste)),
-          )
-        : [];
-      if (lapsed.length > 0) prospect = await query(look);
+      let lapsed: readonly Delivery[] = [];
+      if (isDue(prospect.lease)) {
+        lapsed = await orInHaste(now, (inHaste) =>
+          transactOnce(() => claims.endLapses(now, rules, inHaste)),
+        );
+        prospect = await query(look);
+      }
 
       const isWorth = alone ? isDue(prospect.suspect) : prospect.lanes.some(isDue);
       if (slots === 0 || !isWorth) return { claims: [], lapsed, ...outlook(prospect, now) };

@@ -4,8 +4,8 @@ import {
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
+  inserted,
   KEY_ORDER,
-  listOf,
   MARKER_COLUMNS,
   markerRows,
   queuedIn,
@@ -14,6 +14,7 @@ import {
   type TableName,
 } from "../dialect.ts";
 import { change, type Row, rowsOf, type Script } from "../script.ts";
+import { flightsIn } from "./flights.ts";
 import { assigned } from "./sqlite.ts";
 
 const TYPES: { readonly [type in Columns[string]]: string } = {
@@ -45,14 +46,19 @@ export function mysqlDialect(
   };
   const insert: Dialect["insert"] = ({
     table: name,
-    rows: columns,
+    rows: going,
+    set,
     onConflict,
     order = "r.nr",
   }) => {
-    const [first = ""] = Object.keys(columns);
+    const { columns, values } = inserted(going, set);
+    const [first = ""] = columns.split(", ");
     const changes = onConflict?.update.map((column) => `${column} = r.${column}`);
-    return `insert into ${table(name)} (${listOf(columns)}) select ${listOf(columns, "r")} from ${rows("r", columns)} order by ${order} on duplicate key update ${changes?.join(", ") ?? `${first} = ${table(name)}.${first}`}`;
+    return `insert into ${table(name)} (${columns}) select ${values} from ${rows("r", going)} order by ${order} on duplicate key update ${changes?.join(", ") ?? `${first} = ${table(name)}.${first}`}`;
   };
+  const remove: Dialect["remove"] = (name, key, type) =>
+    `delete t from ${rows("r", { sent_key: type })} ${lookUp(name, "t")} on t.${key} = r.sent_key`;
+  const removeFlights = `delete t from ${rows("r", { token: "key", id: "key" })} ${lookUp("flights", "t")} on t.token = r.token and t.delivery_id = r.id`;
   const events = insert({
     table: "events",
     rows: { ...EVENT_COLUMNS, append_id: "int" },
@@ -101,8 +107,7 @@ export function mysqlDialect(
     update: ({ table: name, rows: columns, set, where }) =>
       `update ${rows("r", columns)} ${lookUp(name, "t")} on ${where} set ${assigned(set, "t.")}`,
     insert,
-    remove: (name, key, type) =>
-      `delete t from ${rows("r", { sent_key: type })} ${lookUp(name, "t")} on t.${key} = r.sent_key`,
+    remove,
     greatest: (first, second) => `greatest(${first}, ${second})`,
     waitsIn,
     waiting: (columns, where) =>
@@ -145,6 +150,7 @@ export function mysqlDialect(
     },
     landing: null,
     landsAtOnce: false,
+    flights: flightsIn({ table, rows, insert, remove }, removeFlights),
     // Not through local time, which has one hour twice when summer time ends.
     clock: "select timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000 as now",
   };

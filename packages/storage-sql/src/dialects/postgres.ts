@@ -4,7 +4,7 @@ import {
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
-  IS_FIRST,
+  inserted,
   KEY_ORDER,
   LANDED,
   LANDING_COLUMNS,
@@ -13,9 +13,10 @@ import {
   queuedIn,
   sent,
   type TableName,
+  waitsFirstIn,
   waitsIn,
 } from "../dialect.ts";
-import { rowsOf } from "../script.ts";
+import { change, rowsOf } from "../script.ts";
 import { assigned } from "./sqlite.ts";
 
 /**
@@ -38,16 +39,18 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     `(select * from ${all(columns)} where ${FEW}) as ${alias}`;
   const insert: Dialect["insert"] = ({
     table: name,
-    rows: columns,
+    rows: going,
+    set,
     onConflict,
     order = "r.nr",
   }) => {
+    const { columns, values } = inserted(going, set);
     const changes = onConflict?.update.map((column) => `${column} = excluded.${column}`);
     const conflict =
       onConflict === undefined
         ? "on conflict do nothing"
         : `on conflict (${onConflict.key}) do update set ${changes?.join(", ")}`;
-    return `insert into ${table(name)} (${listOf(columns)}) select ${listOf(columns, "r")} from ${rows("r", columns)} order by ${order} ${conflict}`;
+    return `insert into ${table(name)} as t (${columns}) select ${values} from ${rows("r", going)} order by ${order} ${conflict}`;
   };
   // Not few: they are joined with each other, and each would be compared with all.
   const events = `with r as materialized (select * from ${all(EVENT_COLUMNS)}), e as (insert into ${table("events")} (${listOf(EVENT_COLUMNS)}) select ${listOf(EVENT_COLUMNS)} from r order by ${KEY_ORDER} on conflict do nothing returning id), m as (insert into ${table("unrouted")} (event_id, organization) select e.id, r.organization from e join r on r.id = e.id order by r.nr) select id from e`;
@@ -59,10 +62,17 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     .join(
       ", ",
     )}) on conflict do nothing returning id, organization) insert into ${table("unrouted")} (event_id, organization) select id, organization from e returning event_id as id`;
-  const land = `with e as (update ${table("deliveries")} as t set ${assigned(LANDED.set)} from ${rows("r", LANDING_COLUMNS)} where ${LANDED.where} returning r.*) insert into ${table("attempts")} (${listOf(ATTEMPT_COLUMNS)}) select ${listOf(ATTEMPT_COLUMNS)} from e on conflict do nothing returning delivery_id as id`;
+  // What this statement deletes is still to be seen in it.
+  const forgotten = `f as (delete from ${table("flights")} f using d where f.token = d.token and f.delivery_id = d.id), l as (delete from ${table("leases")} l where l.token in (select token from d) and (select f.delivery_id from ${table("flights")} f where f.token = l.token and f.delivery_id not in (select id from d) limit 1) is null)`;
+  const land = `with d as (update ${table("deliveries")} as t set ${assigned(LANDED.set)} from ${rows("r", LANDING_COLUMNS)} where ${LANDED.where} returning t.id, r.*), ${forgotten} insert into ${table("attempts")} (${listOf(ATTEMPT_COLUMNS)}) select ${listOf(ATTEMPT_COLUMNS)} from d on conflict do nothing returning delivery_id as id`;
   const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ${given("int")} for update skip locked`;
-  const firsts = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at nulls first, d.id limit ${given("int")}) d`;
+  const firsts = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsFirstIn("r.id")} and d.first_due_at <= ? order by d.first_due_at, d.id limit ${given("int")}) d`;
   const due = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ${given("int")}) d order by r.nr, d.due_at, d.id`;
+  const begun = (text: string): string =>
+    `with d as (${text} returning t.token, t.id, t.subscription_id), f as (insert into ${table("flights")} (token, delivery_id, subscription_id) select token, id, subscription_id from d where token is not null) insert into ${table("leases")} (token, lease_until) values (?, ?)`;
+  const ended = (text: string): string =>
+    `with d as (${text} returning r.token, t.id), ${forgotten} select 1`;
+  const forget = `with d as (select * from ${rows("r", { token: "key", id: "key" })}), ${forgotten} select 1`;
   const inLanes = (
     isIn: (lane: string) => string,
     order: string,
@@ -116,6 +126,17 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
       return new Set(ended.map(({ id }) => id as string));
     },
     landsAtOnce: true,
+    flights: {
+      begin: function* ({ text, params }, _, { token, leaseUntil }) {
+        yield* change(begun(text), ...params, token, leaseUntil);
+      },
+      end: function* (text, changed) {
+        yield* change(ended(text), sent(changed));
+      },
+      forget: function* (flights) {
+        if (flights.length > 0) yield* change(forget, sent(flights));
+      },
+    },
     clock: "select (extract(epoch from clock_timestamp()) * 1000)::bigint as now",
   };
 }

@@ -3,19 +3,20 @@ import {
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
-  IS_FIRST,
+  inserted,
   LANDED,
   LANDING_COLUMNS,
   LANES_AFTER,
-  listOf,
   MARKER_COLUMNS,
   markerRows,
   queuedIn,
   sent,
   type TableName,
+  waitsFirstIn,
   waitsIn,
 } from "../dialect.ts";
 import { change, rowsOf } from "../script.ts";
+import { flightsIn } from "./flights.ts";
 
 export function sqliteDialect(
   table: (name: TableName) => string,
@@ -27,23 +28,31 @@ export function sqliteDialect(
   };
   const insert: Dialect["insert"] = ({
     table: name,
-    rows: columns,
+    rows: going,
+    set,
     onConflict,
     order = "r.nr",
   }) => {
+    const { columns, values } = inserted(going, set);
     const changes = onConflict?.update.map((column) => `${column} = excluded.${column}`);
     const conflict =
       onConflict === undefined
         ? "on conflict do nothing"
         : `on conflict (${onConflict.key}) do update set ${changes?.join(", ")}`;
-    return `insert into ${table(name)} (${listOf(columns)}) select ${listOf(columns, "r")} from ${rows("r", columns)} where true order by ${order} ${conflict}`;
+    return `insert into ${table(name)} (${columns}) select ${values} from ${rows("r", going)} where true order by ${order} ${conflict}`;
   };
+  const remove: Dialect["remove"] = (name, key, type) =>
+    `delete from ${table(name)} where ${key} in (select r.sent_key from ${rows("r", { sent_key: type })})`;
+  const flights = flightsIn(
+    { table, rows, insert, remove },
+    `delete from ${table("flights")} where (token, delivery_id) in (select r.token, r.id from ${rows("r", { token: "key", id: "key" })})`,
+  );
   const events = `${insert({ table: "events", rows: EVENT_COLUMNS })} returning id`;
   const markers = insert({ table: "unrouted", rows: MARKER_COLUMNS });
   const land = `update ${table("deliveries")} as t set ${assigned(LANDED.set)} from ${rows("r", LANDING_COLUMNS)} where ${LANDED.where} returning id`;
   const attempt = insert({ table: "attempts", rows: ATTEMPT_COLUMNS });
   const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ?`;
-  const firsts = `select d.* from ${rows("r", { id: "key" })} join ${table("deliveries")} d on d.id in (select d.id from ${table("deliveries")} d indexed by ${index("deliveries", "firsts")} where ${waitsIn("r.id")} and ${IS_FIRST} and d.due_at <= ? order by d.due_at, d.id limit ?)`;
+  const firsts = `select d.* from ${rows("r", { id: "key" })} join ${table("deliveries")} d on d.id in (select d.id from ${table("deliveries")} d indexed by ${index("deliveries", "firsts")} where ${waitsFirstIn("r.id")} and d.first_due_at <= ? order by d.first_due_at, d.id limit ?)`;
   const due = `select d.* from ${rows("r", { id: "key" })} join ${table("deliveries")} d on d.id in (select d.id from ${table("deliveries")} d where ${waitsIn("r.id")} and d.due_at <= ? order by d.due_at, d.id limit ?) order by r.nr, d.due_at, d.id`;
 
   return {
@@ -56,8 +65,7 @@ export function sqliteDialect(
     update: ({ table: name, rows: columns, set, where }) =>
       `update ${table(name)} as t set ${assigned(set)} from ${rows("r", columns)} where ${where}`,
     insert,
-    remove: (name, key, type) =>
-      `delete from ${table(name)} where ${key} in (select r.sent_key from ${rows("r", { sent_key: type })})`,
+    remove,
     greatest: (first, second) => `max(${first}, ${second})`,
     waitsIn,
     waiting: (columns, where) =>
@@ -85,9 +93,16 @@ export function sqliteDialect(
       const ended = new Set((yield* rowsOf(land, sent(landings))).map(({ id }) => id as string));
       const attempts = landings.filter(({ delivery_id: id }) => ended.has(String(id)));
       if (attempts.length > 0) yield* change(attempt, sent(attempts));
+      yield* flights.forget(
+        attempts.map(({ delivery_id, token }) => ({
+          id: String(delivery_id),
+          token: String(token),
+        })),
+      );
       return ended;
     },
     landsAtOnce: false,
+    flights,
     clock: null,
   };
 }

@@ -103,7 +103,7 @@ function additive(schema: Schema, dialect: DialectName): Schema {
   const second: Migration = {
     version: schema.migrations.length + 1,
     name: "a note",
-    compatible: 1,
+    compatible: schema.migrations.at(-1)?.compatible ?? 1,
     statements: ({ table }) => [`alter table ${table("gates")} add column ${ifNeeded}note text`],
   };
   return { ...schema, migrations: [...schema.migrations, second] };

@@ -202,24 +202,72 @@ const second: Migration = {
   statements: (naming) => addColumn(naming, "attempts", "together integer"),
 };
 
-/** MySQL, unlike MariaDB, has no word for "if it is not there". */
-const addColumn = (
-  { bare, table }: Naming,
-  name: TableName,
-  definition: string,
-): readonly string[] => {
-  const [column] = definition.split(" ");
-  const isThere = `exists (select 1 from information_schema.columns where table_schema = database() and table_name = '${bare(name)}' and column_name = '${column}')`;
-  return [
-    `set @posthorn = if(${isThere}, 'do 0', 'alter table ${table(name)} add column ${definition}')`,
-    "prepare posthorn from @posthorn",
-    "execute posthorn",
-    "deallocate prepare posthorn",
-  ];
+const third: Migration = {
+  version: 3,
+  name: "flights and leases in tables of their own",
+  compatible: 3,
+  // The old column is renamed first: from then on no older code takes anything into flight.
+  statements: (naming) => {
+    const { table: name, index } = naming;
+    const deliveries = name("deliveries");
+    const ifThere = (column: string, text: string): readonly string[] =>
+      choose(hasColumn(naming, "deliveries", column), text, "do 0");
+    return [
+      `create table if not exists ${name("flights")} (
+  token ${id} not null,
+  delivery_id ${id} not null,
+  subscription_id ${id} not null,
+  primary key (token, delivery_id)
+) ${table}`,
+      `create table if not exists ${name("leases")} (
+  token ${id} not null primary key,
+  lease_until bigint not null,
+  index ${index("leases", "ends")} (lease_until)
+) ${table}`,
+      ...ifThere(
+        "lease_until",
+        `alter table ${deliveries}
+  rename column lease_until to old_lease,
+  add column waiting_since bigint generated always as (case when due_at is not null or position is not null then created_at end) stored,
+  add column failed smallint generated always as (case when status in (2, 3) then status end) stored,
+  drop index ${index("deliveries", "flights")},
+  drop index ${index("deliveries", "expiry")},
+  drop index ${index("deliveries", "failed")},
+  add index ${index("deliveries", "expiry")} (waiting_since),
+  add index ${index("deliveries", "failed")} (subscription_id, failed, id)`,
+      ),
+      ...ifThere(
+        "old_lease",
+        `insert into ${name("leases")} (token, lease_until) select token, max(old_lease) from ${deliveries} where old_lease is not null group by token on duplicate key update lease_until = lease_until`,
+      ),
+      ...ifThere(
+        "old_lease",
+        `insert into ${name("flights")} (token, delivery_id, subscription_id) select token, id, subscription_id from ${deliveries} where old_lease is not null on duplicate key update delivery_id = delivery_id`,
+      ),
+      ...ifThere("old_lease", `alter table ${deliveries} drop column old_lease`),
+    ];
+  },
 };
 
+const addColumn = (naming: Naming, name: TableName, definition: string): readonly string[] => {
+  const [column = ""] = definition.split(" ");
+  const alter = `alter table ${naming.table(name)} add column ${definition}`;
+  return choose(hasColumn(naming, name, column), "do 0", alter);
+};
+
+/** MySQL, unlike MariaDB, has no word for "if it is not there". */
+const choose = (condition: string, text: string, otherwise: string): readonly string[] => [
+  `set @posthorn = if(${condition}, '${text}', '${otherwise}')`,
+  "prepare posthorn from @posthorn",
+  "execute posthorn",
+  "deallocate prepare posthorn",
+];
+
+const hasColumn = ({ bare }: Naming, name: TableName, column: string): string =>
+  `exists (select 1 from information_schema.columns where table_schema = database() and table_name = '${bare(name)}' and column_name = '${column}')`;
+
 export const mysqlSchema: Schema = {
-  migrations: [first, second],
+  migrations: [first, second, third],
   isTransactional: false,
   now: "timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000",
   *lock({ scope, place }) {

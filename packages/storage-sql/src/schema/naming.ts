@@ -24,6 +24,8 @@ export const tableNames: readonly TableName[] = [
   "lanes",
   "gates",
   "deliveries",
+  "flights",
+  "leases",
   "attempts",
   "subscriptions",
   "replays",

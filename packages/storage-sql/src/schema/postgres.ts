@@ -205,8 +205,48 @@ const second: Migration = {
   statements: ({ table }) => [`alter table ${table("attempts")} add column together integer`],
 };
 
+const third: Migration = {
+  version: 3,
+  name: "flights and leases in tables of their own",
+  compatible: 3,
+  // The table is written anew once, with all that changes in it; publishing does not touch it.
+  statements: ({ scope, table, index }) => [
+    `lock table ${table("deliveries")} in access exclusive mode`,
+
+    // As the queue of what is unrouted.
+    `create table ${table("flights")} (
+  token ${id} not null,
+  delivery_id ${id} not null,
+  subscription_id ${id} not null,
+  primary key (token, delivery_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off)`,
+    `insert into ${table("flights")} (token, delivery_id, subscription_id) select token, id, subscription_id from ${table("deliveries")} where lease_until is not null`,
+
+    `create table ${table("leases")} (
+  token ${id} primary key,
+  lease_until bigint not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off)`,
+    `insert into ${table("leases")} (token, lease_until) select token, max(lease_until) from ${table("deliveries")} where lease_until is not null group by token`,
+    `create index ${index("leases", "ends")} on ${table("leases")} (lease_until)`,
+
+    ...["firsts", "flights", "queued", "expiry", "failed"].map(
+      (suffix) => `drop index "${scope}".${index("deliveries", suffix)}`,
+    ),
+    // Half of each page is left for what becomes of its rows: then settling writes in no index.
+    `alter table ${table("deliveries")}
+  drop column lease_until,
+  add column first_due_at bigint generated always as (case when ask_at is null and attempts = 0 and throttles = 0 then due_at end) stored,
+  add column waiting_since bigint generated always as (case when due_at is not null or position is not null then created_at end) stored,
+  add column failed smallint generated always as (case when status in (2, 3) then status end) stored,
+  set (fillfactor = 50)`,
+    `create index ${index("deliveries", "firsts")} on ${table("deliveries")} (subscription_id, first_due_at, id) where first_due_at is not null`,
+    `create index ${index("deliveries", "expiry")} on ${table("deliveries")} (waiting_since) where waiting_since is not null`,
+    `create index ${index("deliveries", "failed")} on ${table("deliveries")} (subscription_id, failed, id ${newest}) where failed is not null`,
+  ],
+};
+
 export const postgresSchema: Schema = {
-  migrations: [first, second],
+  migrations: [first, second, third],
   isTransactional: true,
   now: "(extract(epoch from clock_timestamp()) * 1000)::bigint",
   *lock({ scope }) {

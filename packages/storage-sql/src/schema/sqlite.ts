@@ -183,8 +183,41 @@ const second: Migration = {
   statements: ({ table }) => [`alter table ${table("attempts")} add column together integer`],
 };
 
+const third: Migration = {
+  version: 3,
+  name: "flights and leases in tables of their own",
+  compatible: 3,
+  statements: ({ table, index }) => [
+    `create table ${table("flights")} (
+  token text not null,
+  delivery_id text not null,
+  subscription_id text not null,
+  primary key (token, delivery_id)
+) strict, without rowid`,
+    `insert into ${table("flights")} (token, delivery_id, subscription_id) select token, id, subscription_id from ${table("deliveries")} where lease_until is not null`,
+
+    `create table ${table("leases")} (
+  token text not null primary key,
+  lease_until integer not null
+) strict, without rowid`,
+    `insert into ${table("leases")} (token, lease_until) select token, max(lease_until) from ${table("deliveries")} where lease_until is not null group by token`,
+    `create index ${index("leases", "ends")} on ${table("leases")} (lease_until)`,
+
+    ...["firsts", "flights", "queued", "expiry", "failed"].map(
+      (suffix) => `drop index ${index("deliveries", suffix)}`,
+    ),
+    `alter table ${table("deliveries")} drop column lease_until`,
+    `alter table ${table("deliveries")} add column first_due_at integer generated always as (case when ask_at is null and attempts = 0 and throttles = 0 then due_at end) virtual`,
+    `alter table ${table("deliveries")} add column waiting_since integer generated always as (case when due_at is not null or position is not null then created_at end) virtual`,
+    `alter table ${table("deliveries")} add column failed integer generated always as (case when status in (2, 3) then status end) virtual`,
+    `create index ${index("deliveries", "firsts")} on ${table("deliveries")} (subscription_id, first_due_at, id) where first_due_at is not null`,
+    `create index ${index("deliveries", "expiry")} on ${table("deliveries")} (waiting_since) where waiting_since is not null`,
+    `create index ${index("deliveries", "failed")} on ${table("deliveries")} (subscription_id, failed, id) where failed is not null`,
+  ],
+};
+
 export const sqliteSchema: Schema = {
-  migrations: [first, second],
+  migrations: [first, second, third],
   isTransactional: true,
   now: "cast(round((julianday('now') - 2440587.5) * 86400000) as integer)",
   // The transaction is immediate: it is the lock.

@@ -34,6 +34,8 @@ const ORDERED_LANE = 15;
 export const ORDERED_HANDLER = "ledger";
 const DELETED_LANES = 10;
 const FLIGHTS = 200;
+/** In how many turns they began; as many others have landed. */
+const TURNS = 7;
 const SUSPECTS = 20;
 /** How many organizations share the lanes; the crowded lane is the first one's. */
 const ORGANIZATIONS = 500;
@@ -55,11 +57,16 @@ const handlerOf = (lane: string): string =>
 
 type Tables = (name: TableName) => string;
 
+/** In which turn something went into flight. */
+const TURN = `'turn' || (n % ${TURNS})`;
+
 /** The statements that fill new tables, the same for every database. */
 export function* filling(table: Tables, crowd: Crowd): Generator<string> {
   yield* numbers(Math.max(crowd.waiting, crowd.lanes, crowd.ended, crowd.events));
   yield* events(table, crowd);
   for (const group of groups(crowd)) yield deliveries(table, group);
+  yield `insert into ${table("flights")} (token, delivery_id, subscription_id) select token, id, subscription_id from ${table("deliveries")} where token is not null`;
+  yield `insert into ${table("leases")} (token, lease_until) select 'turn' || (n - 1), ${NOW + 30_000} + n from numbers where n <= ${2 * TURNS}`;
   yield attempts(table, crowd);
   yield* lanes(table, crowd);
   yield "drop table numbers";
@@ -96,7 +103,7 @@ interface Group {
   readonly status?: string;
   readonly due?: string;
   readonly ask?: string;
-  readonly lease?: string;
+  readonly token?: string;
   readonly attempts?: string;
   readonly key?: string;
   readonly position?: string;
@@ -122,7 +129,7 @@ function groups({ waiting, lanes, ended, events }: Crowd): readonly Group[] {
     },
     { count: 4 * lanes, lane, event, due: `${NOW - 1_000} + n % 500` },
     { count: PARKED, lane: `${lanes}`, event, due: `${NOW - 1_000} + n % 500` },
-    { count: FLIGHTS, lane, event, lease: `${NOW + 30_000} + n % 7` },
+    { count: FLIGHTS, lane, event, token: TURN },
     { count: SUSPECTS, lane, event, due: `${NOW - 5_000} + n`, ask: `${NOW - 5_000} + n` },
     { count: 1, lane: `${ORDERED_LANE}`, event, due: `${NOW - 900_000}`, key: "''" },
     { count: QUEUED, lane: `${ORDERED_LANE}`, event, key: "''", position: "n" },
@@ -136,12 +143,12 @@ function groups({ waiting, lanes, ended, events }: Crowd): readonly Group[] {
 }
 
 function deliveries(table: Tables, group: Group): string {
-  const { after, count, lane, event, status = "0", due = "null", ask = "null", lease } = group;
-  const { key = "null", position = "null" } = group;
+  const { after, count, lane, event, status = "0", due = "null", ask = "null" } = group;
+  const { key = "null", position = "null", token = "null" } = group;
   const hasEnded = status !== "0";
   const tried = group.attempts ?? (hasEnded ? "1" : "0");
-  return `insert into ${table("deliveries")} (id, organization, event_id, event_type, subscription_id, handler_type, status, due_at, ask_at, ordering_key, position, lease_until, token, attempts, throttles, lapses, created_at, completed_at)
-select ${idOf("d", `${after} + n`)}, ${ownerOf(lane)}, ${idOf("e", event)}, 'thing_' || (n % 10), ${idOf("s", lane)}, ${handlerOf(lane)}, ${status}, ${due}, ${ask}, ${key}, ${position}, ${lease ?? "null"}, ${lease === undefined ? "null" : "'flown'"}, ${tried}, 0, ${ask === "null" ? 0 : 2}, ${NOW - DAY} + n, ${hasEnded ? `${NOW - DAY} + n` : "null"}
+  return `insert into ${table("deliveries")} (id, organization, event_id, event_type, subscription_id, handler_type, status, due_at, ask_at, ordering_key, position, token, attempts, throttles, lapses, created_at, completed_at)
+select ${idOf("d", `${after} + n`)}, ${ownerOf(lane)}, ${idOf("e", event)}, 'thing_' || (n % 10), ${idOf("s", lane)}, ${handlerOf(lane)}, ${status}, ${due}, ${ask}, ${key}, ${position}, ${token}, ${tried}, 0, ${ask === "null" ? 0 : 2}, ${NOW - DAY} + n, ${hasEnded ? `${NOW - DAY} + n` : "null"}
 from numbers where n <= ${count}`;
 }
 
