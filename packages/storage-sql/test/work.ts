@@ -87,7 +87,10 @@ export const aGate = (): LaneDefinition["gates"][number] => ({
   limit: { limit: 1, perMs: 1, burst: 50 },
 });
 
-export const settlementOf = (claim: Claim, plain: boolean): Settlement => ({
+export const settlementOf = (
+  claim: Pick<Claim, "deliveryId" | "subscriptionId" | "token" | "delivery">,
+  plain: boolean,
+): Settlement => ({
   deliveryId: claim.deliveryId,
   subscriptionId: claim.subscriptionId,
   token: claim.token,

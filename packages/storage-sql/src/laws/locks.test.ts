@@ -24,7 +24,7 @@ onEachServer("locks", ({ fresh }) => {
     const host = await tables.begin();
     const lane = `${tables.table("lanes")} where subscription_id = '${held.id}'`;
     await host.say(`select * from ${lane} for update`);
-    const flying = holdBefore(/^update .*deliveries/);
+    const flying = holdBefore(/update .*deliveries/);
     const claiming = claim();
     const { letGo } = await flying;
     const changing = host.say(`update ${lane.replace(" where", " set next_due_at = 7 where")}`);
