@@ -62,8 +62,9 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     .join(
       ", ",
     )}) on conflict do nothing returning id, organization) insert into ${table("unrouted")} (event_id, organization) select id, organization from e returning event_id as id`;
-  // What this statement deletes is still to be seen in it.
-  const forgotten = `f as (delete from ${table("flights")} f using d where f.token = d.token and f.delivery_id = d.id), l as (delete from ${table("leases")} l where l.token in (select token from d) and (select f.delivery_id from ${table("flights")} f where f.token = l.token and f.delivery_id not in (select id from d) limit 1) is null)`;
+  // Each is looked up: of tables that are mostly empty, planners believe that they always are, and
+  // compare all with all. What the statement deletes is still to be seen in it.
+  const forgotten = `f as (delete from ${table("flights")} where ctid = any (array(select f.place from d cross join lateral (select f.ctid as place from ${table("flights")} f where f.token = d.token and f.delivery_id = d.id limit 1) f))), l as (delete from ${table("leases")} where token = any (array(select t.token from (select distinct token from d) t where (select f.delivery_id from ${table("flights")} f where f.token = t.token and f.delivery_id not in (select id from d) limit 1) is null)))`;
   const land = `with d as (update ${table("deliveries")} as t set ${assigned(LANDED.set)} from ${rows("r", LANDING_COLUMNS)} where ${LANDED.where} returning t.id, r.*), ${forgotten} insert into ${table("attempts")} (${listOf(ATTEMPT_COLUMNS)}) select ${listOf(ATTEMPT_COLUMNS)} from d on conflict do nothing returning delivery_id as id`;
   const dueLanes = `select * from ${table("lanes")} where ${DUE_LANES} limit ${given("int")} for update skip locked`;
   const firsts = `select d.* from ${rows("r", { id: "key" })} cross join lateral (select * from ${table("deliveries")} d where ${waitsFirstIn("r.id")} and d.first_due_at <= ? order by d.first_due_at, d.id limit ${given("int")}) d`;

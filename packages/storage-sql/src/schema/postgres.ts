@@ -14,6 +14,10 @@ const newest = "desc nulls last";
 /** For tables whose rows change all the time: vacuumed long before a fifth of them is dead. */
 const hot = "autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02";
 
+/** For tables that are mostly empty. */
+const queue =
+  "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000, vacuum_truncate = off";
+
 const first: Migration = {
   version: 1,
   name: "the first tables",
@@ -213,19 +217,19 @@ const third: Migration = {
   statements: ({ scope, table, index }) => [
     `lock table ${table("deliveries")} in access exclusive mode`,
 
-    // As the queue of what is unrouted.
+    // As the queue of what is unrouted; and nobody shall take them for small after a quiet hour.
     `create table ${table("flights")} (
   token ${id} not null,
   delivery_id ${id} not null,
   subscription_id ${id} not null,
   primary key (token, delivery_id)
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off)`,
+) with (${queue})`,
     `insert into ${table("flights")} (token, delivery_id, subscription_id) select token, id, subscription_id from ${table("deliveries")} where lease_until is not null`,
 
     `create table ${table("leases")} (
   token ${id} primary key,
   lease_until bigint not null
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off)`,
+) with (${queue})`,
     `insert into ${table("leases")} (token, lease_until) select token, max(lease_until) from ${table("deliveries")} where lease_until is not null group by token`,
     `create index ${index("leases", "ends")} on ${table("leases")} (lease_until)`,
 
