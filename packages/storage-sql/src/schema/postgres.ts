@@ -16,7 +16,7 @@ const hot = "autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_fac
 
 /** For tables that are mostly empty. */
 const queue =
-  "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 1000, vacuum_truncate = off";
+  "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_threshold = 10000, vacuum_truncate = off";
 
 const first: Migration = {
   version: 1,

@@ -33,7 +33,7 @@ const QUEUED = 100_000;
 const ORDERED_LANE = 15;
 export const ORDERED_HANDLER = "ledger";
 const DELETED_LANES = 10;
-const FLIGHTS = 200;
+const FLIGHTS = 2_000;
 /** In how many turns they began; as many others have landed. */
 const TURNS = 7;
 const SUSPECTS = 20;

@@ -87,6 +87,14 @@ where c.relnamespace = $1::regnamespace and not exists (select from pg_constrain
         await run("deallocate all");
         prepared = new Map();
       },
+      // As a vacuum leaves what is mostly empty.
+      "flights were counted when there were none": async () => {
+        await run(
+          `update pg_class set reltuples = 0 where oid in ('${table("flights")}'::regclass, '${table("leases")}'::regclass)`,
+        );
+        await run("deallocate all");
+        prepared = new Map();
+      },
     },
     costsOf: async (statement) => [
       await costOf(statement, "custom"),
