@@ -1,6 +1,6 @@
 import { createEventBus, delivered, failed, type Outcome, type Storage } from "@posthorn/core";
 import { memoryStorage } from "@posthorn/storage-memory";
-import { virtualSystem } from "@posthorn/testing";
+import { type VirtualSystem, virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
 import { catalog, probe, type Reply } from "./probe.ts";
 
@@ -18,6 +18,21 @@ interface Given {
   /** Comes between the dispatcher and its storage. */
   between?(sound: Storage): Partial<Storage>;
 }
+
+/** Lets time pass, and all that happens in it. */
+const passing =
+  (system: VirtualSystem) =>
+  async (ms: number): Promise<void> => {
+    const target = system.now() + ms;
+    await settle();
+    for (let next = system.nextWakeAt; next !== null && next <= target; ) {
+      system.moveTo(next);
+      await settle();
+      next = system.nextWakeAt;
+    }
+    system.moveTo(target);
+    await settle();
+  };
 
 async function setup({ reply, concurrency = 50, limit, between }: Given) {
   const system = virtualSystem();
@@ -42,22 +57,15 @@ async function setup({ reply, concurrency = 50, limit, between }: Given) {
     bus,
     sent: () => sent.map(({ at, attempt }) => [at - begun, attempt]),
     publish: () => bus.publish("project_created", { name: "x" }, acme),
-    pass: async (ms: number): Promise<void> => {
-      const target = system.now() + ms;
-      await settle();
-      for (let next = system.nextWakeAt; next !== null && next <= target; ) {
-        system.moveTo(next);
-        await settle();
-        next = system.nextWakeAt;
-      }
-      system.moveTo(target);
-      await settle();
-    },
+    pass: passing(system),
   };
 }
 
 /** A bus on a machine that goes to sleep: its wall clock goes on, its monotonic clock does not. */
-async function sleeper(between: (sound: Storage, sleep: (ms: number) => void) => Partial<Storage>) {
+async function sleeper(
+  between: (sound: Storage, sleep: (ms: number) => void) => Partial<Storage>,
+  limit?: Given["limit"],
+) {
   const system = virtualSystem();
   const sound = memoryStorage();
   let sleptMs = 0;
@@ -66,8 +74,17 @@ async function sleeper(between: (sound: Storage, sleep: (ms: number) => void) =>
     sleptMs += ms;
   };
   const replies: (() => Promise<Outcome>)[] = [];
-  const { handler } = probe({ now, reply: () => replies.shift()?.() ?? delivered() });
-  const storage = { ...sound, clock: async () => now(), ...between(sound, sleep) };
+  const { handler } = probe({
+    now,
+    reply: () => replies.shift()?.() ?? delivered(),
+    ...(limit && { limit }),
+  });
+  const told = { isDown: false };
+  const clock = async (): Promise<number> => {
+    if (told.isDown) throw new Error("down");
+    return now();
+  };
+  const storage = { ...sound, clock, ...between(sound, sleep) };
   const bus = createEventBus({ catalog, handlers: [handler], storage, system: { ...system, now } });
   await bus.subscriptions.create({
     ...acme,
@@ -76,7 +93,7 @@ async function sleeper(between: (sound: Storage, sleep: (ms: number) => void) =>
     type: "probe",
     configuration: { to: "a" },
   });
-  return { bus, now, sleep, replies };
+  return { bus, now, sleep, replies, told, pass: passing(system) };
 }
 
 describe("a machine that sleeps", () => {
@@ -107,6 +124,106 @@ describe("a machine that sleeps", () => {
     await bus.publish("project_created", { name: "x" }, acme);
     const { nextDueAt } = await bus.drain();
     expect((nextDueAt ?? 0) - now()).toBeGreaterThanOrEqual(4_000);
+  });
+
+  it("starts nothing that it has claimed before it is told the time", async () => {
+    const [claims, starts]: [number[], number[]] = [[], []];
+    const { bus, now, replies, told, pass } = await sleeper(
+      (sound, sleep) => ({
+        claim: async (request, rules) => {
+          const claimed = await sound.claim(request, rules);
+          if (claimed.claims.length > 0) claims.push(now());
+          if (claimed.claims.length > 0 && claims.length === 1) {
+            told.isDown = true;
+            sleep(2_000);
+          }
+          return claimed;
+        },
+      }),
+      { limit: 1_000, perMs: 1_000 },
+    );
+    replies.push(async () => {
+      starts.push(now());
+      return delivered();
+    });
+    await bus.publish("project_created", { name: "x" }, acme);
+    bus.start();
+    await pass(1_000);
+    expect([claims.length, starts]).toEqual([1, []]);
+    told.isDown = false;
+    await pass(10_000);
+    expect(starts).toEqual(claims.slice(1));
+    await bus.stop();
+  });
+
+  it("records what it did as soon as it is told the time", async () => {
+    const { bus, now, sleep, replies, told, pass } = await sleeper(() => ({}));
+    let failedAt = 0;
+    replies.push(async () => {
+      await settle();
+      sleep(20_000);
+      told.isDown = true;
+      failedAt = now();
+      return failed("away");
+    });
+    await bus.publish("project_created", { name: "x" }, acme);
+    bus.start();
+    await pass(1_000);
+    told.isDown = false;
+    await pass(2_500);
+    const { items } = await bus.deliveries.list(acme);
+    expect(
+      items.map(({ attempts, dueAt }) => [attempts, (dueAt ?? 0) >= failedAt + 4_000]),
+    ).toEqual([[1, true]]);
+    await bus.stop();
+  });
+
+  it("records what it did though it must stop before it is told the time", async () => {
+    const { bus, sleep, replies, told } = await sleeper(() => ({}));
+    replies.push(async () => {
+      await settle();
+      sleep(20_000);
+      told.isDown = true;
+      return delivered();
+    });
+    await bus.publish("project_created", { name: "x" }, acme);
+    bus.start();
+    await settle();
+    await bus.stop({ deadlineMs: 0 });
+    const { items } = await bus.deliveries.list(acme);
+    expect(items.map(({ status }) => status)).toEqual(["delivered"]);
+  });
+});
+
+describe("what cannot start in time", () => {
+  it("is given back though the storage fails at first, and does not lapse", async () => {
+    let releases = 0;
+    let isLate = true;
+    const { bus, publish, pass, system, sent } = await setup({
+      limit: { limit: 1_000, perMs: 1_000 },
+      between: (sound) => ({
+        claim: async (request, rules) => {
+          const claimed = await sound.claim(request, rules);
+          if (isLate && claimed.claims.length > 0) system.moveTo(system.now() + 300);
+          isLate &&= claimed.claims.length === 0;
+          return claimed;
+        },
+        release: async (flights, dueAt) => {
+          releases += 1;
+          if (releases <= 3) throw new Error("down");
+          await sound.release(flights, dueAt);
+        },
+      }),
+    });
+    await publish();
+    bus.start();
+    await pass(5_000);
+    await bus.stop();
+    const { items } = await bus.deliveries.list(acme);
+    expect(items.map(({ status, lapses, attempts }) => [status, lapses, attempts])).toEqual([
+      ["delivered", 0, 1],
+    ]);
+    expect([releases, sent().length]).toEqual([4, 1]);
   });
 });
 

@@ -8,7 +8,7 @@ import type { Terms } from "./checker/rule.ts";
 import { createDatabase } from "./database.ts";
 import { createHandlers, timeouts } from "./handlers.ts";
 import { createHost, type Running } from "./host.ts";
-import { begin, type Clocks, type Life } from "./life.ts";
+import { begin, type Clocks, type Life, sleptMs } from "./life.ts";
 import type { Entry } from "./log.ts";
 import { createOperator } from "./operator.ts";
 import {
@@ -127,6 +127,7 @@ export async function play(plan: Plan): Promise<Outcome> {
   }
 
   const dice = diceFor("cluster");
+  const connections = diceFor("connections");
   const database = createDatabase({
     world,
     chance: diceFor("database"),
@@ -141,7 +142,7 @@ export async function play(plan: Plan): Promise<Outcome> {
   const poison = new Map(plan.publishes.map(({ label, poison: kills }) => [label, kills]));
   const members: readonly Member[] = plan.processes.map((equipment) => ({
     equipment,
-    clocks: { skewMs: equipment.skewMs, sleptMs: 0 },
+    clocks: { skewMs: equipment.skewMs, asleep: { from: 0, until: 0 }, sleptMs: 0 },
     lives: 0,
     running: null,
   }));
@@ -163,6 +164,7 @@ export async function play(plan: Plan): Promise<Outcome> {
     if (member.running !== null) return;
     const { equipment, clocks } = member;
     member.lives += 1;
+    fallAsleep(clocks, 0);
     const name = `${"abcd"[process]}.${member.lives}`;
     const life = begin(world, { name, process, clocks, chance: diceFor(name) });
     const bus = createEventBus({
@@ -209,7 +211,7 @@ export async function play(plan: Plan): Promise<Outcome> {
 
   function pause(life: Life, ms: number): void {
     if (isPeace || !life.alive) return;
-    life.pausedUntil = world.now + ms;
+    life.pausedUntil = Math.max(life.pausedUntil, world.now + ms);
     const until = life.pausedUntil;
     write({ type: "struck", at: world.now, what: "pause", process: life.name, until });
   }
@@ -218,7 +220,14 @@ export async function play(plan: Plan): Promise<Outcome> {
   function sleep(life: Life, ms: number): void {
     if (isPeace || !life.alive) return;
     pause(life, ms);
-    (members[life.process] as Member).clocks.sleptMs += ms;
+    fallAsleep((members[life.process] as Member).clocks, ms);
+    life.isCutOff = connections.next() < 0.5;
+  }
+
+  /** For no time at all: wakes up. */
+  function fallAsleep(clocks: Clocks, ms: number): void {
+    clocks.sleptMs = sleptMs(clocks, world.now);
+    clocks.asleep = { from: world.now, until: world.now + ms };
   }
 
   function sent(life: Life, label: string): void {
@@ -273,6 +282,7 @@ export async function play(plan: Plan): Promise<Outcome> {
     weather.clear();
     for (const [process, member] of members.entries()) {
       member.clocks.skewMs = 0;
+      fallAsleep(member.clocks, 0);
       const whole: Partial<Equipment> = { types: handlerTypes, keys: ["new", "old"] };
       const { types, keys: own } = member.equipment;
       const isWhole = types.length === handlerTypes.length && own.length === 2;

@@ -48,6 +48,8 @@ export function createDatabase(options: {
   ): Promise<Value> {
     const connection = restarts;
     const sentAt = world.now;
+    const { isCutOff } = life;
+    life.isCutOff = false;
     return new Promise((resolve, reject) => {
       if (!life.alive) return;
       const answer = (act: () => void): void => world.at(way(), act, life);
@@ -57,7 +59,8 @@ export function createDatabase(options: {
       };
       const isCut = (): boolean => connection !== restarts || world.now < refusesUntil;
       world.at(way(), async () => {
-        if (isCut() || weather.strikes("lost request")) return answer(() => lose("before"));
+        if (isCutOff || isCut() || weather.strikes("lost request"))
+          return answer(() => lose("before"));
         const crash = weather.strikes("crash at storage") ? chance.pick(["before", "after"]) : null;
         if (crash === "before") return kill(life);
         let value: Value;

@@ -11,6 +11,8 @@ export interface Life extends Mortal {
   pausedUntil: number;
   /** Its machine will sleep for so long as soon as a handler has sent something. */
   sleepsMs: number;
+  /** Its connection to the database did not outlive a sleep, which shows at its next call. */
+  isCutOff: boolean;
   /** It was asked to stop. */
   stopping: boolean;
   readonly system: System;
@@ -20,9 +22,15 @@ export interface Life extends Mortal {
 export interface Clocks {
   /** How far its wall clock is ahead. */
   skewMs: number;
-  /** How long its machine has slept: its monotonic clock stood still. */
+  /** Between these instants its machine sleeps: its monotonic clock stands still. */
+  asleep: { readonly from: number; readonly until: number };
+  /** How long it has slept before. */
   sleptMs: number;
 }
+
+/** How long a machine has slept until now. */
+export const sleptMs = ({ asleep, sleptMs: before }: Clocks, now: number): number =>
+  before + Math.max(0, Math.min(now, asleep.until) - asleep.from);
 
 export function begin(world: World, { name, process, clocks, chance }: Begun): Life {
   const wall = (): number => world.now + clocks.skewMs;
@@ -34,10 +42,11 @@ export function begin(world: World, { name, process, clocks, chance }: Begun): L
     alive: true,
     pausedUntil: 0,
     sleepsMs: 0,
+    isCutOff: false,
     stopping: false,
     system: {
       now: wall,
-      mono: () => world.now - clocks.sleptMs,
+      mono: () => world.now - sleptMs(clocks, world.now),
       random: chance.next,
       bytes,
       id: uuidv7({ now: wall, bytes }),

@@ -65,10 +65,16 @@ export function createDeliver(options: {
 
   return async (call, stopping) => {
     const [claim] = call;
-    await clock.refresh().catch(() => {});
+    let isTold = true;
+    try {
+      await clock.refresh();
+    } catch {
+      isTold = false;
+    }
     const handler = handlers.get(claim.subscription.type);
     const now = clock.now();
     const notStarted = (why: string, dueAt = now): Landing => ({ type: "not_started", dueAt, why });
+    if (!isTold) return notStarted("the storage does not tell the time");
     if (handler === undefined) return notStarted("no handler", now + UNABLE_FOR_MS);
     if (call.length > 1 && handler.batch === undefined) return notStarted("no batch");
     const timeoutMs = timeoutOf(handler);

@@ -11,7 +11,7 @@ import type { Lapses } from "./lapses.ts";
 import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import { atPace, FIRST_PACE, paced } from "./pace.ts";
-import { backoff } from "./persist.ts";
+import { backoff, persist } from "./persist.ts";
 import { planDeliveries } from "./plan.ts";
 import { describe } from "./redact.ts";
 import { countFlights } from "./room.ts";
@@ -87,6 +87,8 @@ const RUNNING_REPLAY_EVERY_MS = 1_000;
 const LAST_SETTLE_MS = ABORT_GRACE_MS + 1_000;
 /** After a publish in the host's transaction, whose commit nobody announces: when to look again. */
 const COMMIT_LOOKS_MS = [5, 20, 80, 320] as const;
+/** About three seconds of retries: what cannot be given back lapses. */
+const RELEASE_TRIES = 7;
 /** How long it rests where something is due that others hold. */
 const HELD_FOR_MS = 20;
 
@@ -308,11 +310,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     for (const { deliveryId: delivery } of call) {
       logger.debug({ delivery, why }, "A delivery was given back.");
     }
+    const onFailure = (thrown: unknown): void =>
+      lifecycle.emit("dispatcher.error", { step: "release", message: describe(thrown) });
     try {
-      await storage.release(call, dueAt);
+      const release = () => storage.release(call, dueAt);
+      await persist(release, { system, tries: RELEASE_TRIES, signal: giveUp.signal, onFailure });
       lookAt(dueAt);
     } catch (error) {
-      lifecycle.emit("dispatcher.error", { step: "release", message: describe(error) });
+      onFailure(error);
     }
   }
 

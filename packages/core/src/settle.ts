@@ -79,7 +79,7 @@ export function createSettle(options: {
   const trouble = createTrouble();
 
   const write = groupCommit(async (calls: readonly (readonly Item[])[]) => {
-    await clock.refresh().catch(() => {});
+    await toldTheTime();
     const now = clock.now();
     const items = calls.flat();
     const byFlight = new Map(items.map((item) => [flightKey(item.settlement), item]));
@@ -101,6 +101,15 @@ export function createSettle(options: {
     };
     return calls.map((call) => call.map(endOf));
   }, LONGEST_GROUP);
+
+  /** Without the time it is tried again, as long as there is time for it: then it goes by what was the time. */
+  async function toldTheTime(): Promise<void> {
+    try {
+      await clock.refresh();
+    } catch (error) {
+      if (!giveUp.aborted) throw error;
+    }
+  }
 
   /** What an earlier write, whose answer was lost, has made of it: nothing changes in flight. */
   function asClaimed(item: Item, now: number): Consequences {

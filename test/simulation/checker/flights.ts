@@ -238,7 +238,7 @@ export const flightRules: readonly Rule[] = [
   {
     name: "a handler begins only with enough lease, and in time",
     laws: "I8, 6, 7",
-    see: (entry, { deliveries, losses }, { timeouts, clockErrorMs }) => {
+    see: (entry, { deliveries }, { timeouts, clockErrorMs }) => {
       if (entry.type !== "sent") return null;
       const delivery = deliveries.get(entry.deliveryId);
       const flight = delivery?.flights.findLast(({ process }) => process === entry.process);
@@ -246,7 +246,6 @@ export const flightRules: readonly Rule[] = [
       const left = flight.leaseUntil - entry.at + clockErrorMs;
       const needs = (timeouts[entry.handlerType] ?? 0) + GRACE_MS;
       if (left < needs) return `${entry.label} began with ${left} ms of its lease left`;
-      if (isTimeless(losses, flight)) return null;
       const late = flight.startBy === null ? 0 : entry.at - flight.startBy;
       return late > clockErrorMs
         ? `${entry.label} began ${late + START_WITHIN_MS} ms after a limit let it through`
@@ -332,13 +331,6 @@ export const flightRules: readonly Rule[] = [
     },
   },
 ];
-
-/** Its process asked for the time and was not told: it goes by what was the time before. */
-export const isTimeless = (
-  losses: Ledger["losses"],
-  { process, at }: { readonly process: string; readonly at: number },
-): boolean =>
-  losses.some((loss) => loss.process === process && loss.method === "clock" && loss.at >= at);
 
 /** Was anything done to a process between two instants, by which it could not go on? */
 export const wasStruck = (

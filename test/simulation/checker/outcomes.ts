@@ -1,5 +1,5 @@
 import { contradictions } from "../../crash/contradictions.ts";
-import { isTimeless, wasStruck } from "./flights.ts";
+import { wasStruck } from "./flights.ts";
 import type { KnownDelivery, KnownSend, Ledger } from "./ledger.ts";
 import { FREE_THROTTLES, firstOf, GRACE_MS, MAX_LAPSES, type Rule, type Terms } from "./rule.ts";
 
@@ -29,6 +29,14 @@ const DOUBT_MS = 30_000;
 /** What would be dead may wait in its place, until its owner switches on again. */
 const keepsDead = (subscription: KnownDelivery["subscription"]): boolean =>
   subscription?.order === "stop_at_dead" || subscription?.orderIsOld === false;
+
+/** Its process, which had to stop, asked for the time and was not told: it goes by what was the time. */
+const isTimeless = (
+  { losses, strikes }: Ledger,
+  { process, at }: { readonly process: string; readonly at: number },
+): boolean =>
+  strikes.some((strike) => strike.what === "stop" && strike.process === process) &&
+  losses.some((loss) => loss.process === process && loss.method === "clock" && loss.at >= at);
 
 const isDoubtful = (landed: KnownSend["landed"]): boolean =>
   landed === null || landed.outcome === "unknown";
@@ -93,10 +101,10 @@ export const outcomeRules: readonly Rule[] = [
   {
     name: "what has failed is not due before its delay is over",
     laws: "5, 21",
-    see: (entry, { deliveries, losses }, { delaysMs, clockErrorMs }) => {
+    see: (entry, ledger, { delaysMs, clockErrorMs }) => {
       if (entry.type !== "settled") return null;
       return firstOf(entry.flights, ({ deliveryId, outcome, change }) => {
-        const delivery = deliveries.get(deliveryId);
+        const delivery = ledger.deliveries.get(deliveryId);
         const { flight, subscription, attempts = 0, lapses, sends = [] } = delivery ?? {};
         const landed = sends.findLast((send) => send.flight === flight)?.landed;
         if (!flight || change === null || change.dueAt === null || landed?.outcome !== outcome)
@@ -105,7 +113,7 @@ export const outcomeRules: readonly Rule[] = [
         if (!isFailure || change.lapses !== lapses || keepsDead(subscription)) return null;
         const leastMs = Math.max(delaysMs[attempts] ?? 0, outcome === "unknown" ? DOUBT_MS : 0);
         const waits = change.dueAt - landed.at + clockErrorMs;
-        return waits < leastMs && !isTimeless(losses, flight)
+        return waits < leastMs && !isTimeless(ledger, flight)
           ? `${deliveryId} is due ${waits} ms after it has failed ${attempts + 1} times`
           : null;
       });
