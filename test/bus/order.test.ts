@@ -1,4 +1,4 @@
-import { type DeliveryOrder, delivered, failed, rejected } from "@posthorn/core";
+import { type DeliveryOrder, delivered, failed, rejected, unknown } from "@posthorn/core";
 import { createTestBus } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
 import { catalog, probe, type Reply } from "./probe.ts";
@@ -6,6 +6,8 @@ import { catalog, probe, type Reply } from "./probe.ts";
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const organization = "acme";
+
+const inDoubt = unknown("connection reset", { doubt: "abandon" });
 
 async function setup(order: DeliveryOrder, reply?: Reply) {
   const clock = { now: () => 0 };
@@ -176,6 +178,47 @@ describe("a subscription that stops at a dead delivery", () => {
     await bus.drain();
     expect(tried()).toEqual(["one", "two"]);
     expect(await deliveries()).toMatchObject([{ status: "canceled" }, { status: "delivered" }]);
+  });
+
+  it.each([
+    ["fails is tried again at once, and leaves it on", rejected("HTTP 400"), ["one", "one", "two"]],
+    ["may have arrived, and is to be abandoned, stops it all the same", inDoubt, ["one"]],
+  ])("changed while a delivery is on its way: what %s", async (_, outcome, tries) => {
+    let first = "";
+    let change: () => Promise<unknown> = () => Promise.resolve();
+    const given = await setup("stop_at_dead", async ({ eventId }) => {
+      if (eventId !== first) return delivered();
+      first = "";
+      await change();
+      return outcome;
+    });
+    const { bus, subscription, publish, tried, deliveries } = given;
+    change = () => bus.subscriptions.update(subscription, { name: "changed" });
+    first = await publish("one");
+    await publish("two");
+    await bus.drain();
+    expect(tried()).toEqual(tries);
+    const [one] = await deliveries();
+    const { enabled, disabledReason } = await bus.subscriptions.get(subscription);
+    expect(enabled).toBe(tries.length > 1);
+    if (enabled) return;
+    expect(disabledReason).toContain(`Delivery ${one?.id} ("project_created")`);
+    await bus.subscriptions.update(subscription, { enabled: true });
+    await bus.drain();
+    expect(tried()).toEqual(["one", "one", "two"]);
+  });
+
+  it("says what is in doubt when its owner has switched it off meanwhile", async () => {
+    let change: () => Promise<unknown> = () => Promise.resolve();
+    const { bus, subscription, publish } = await setup("stop_at_dead", async () => {
+      await change();
+      return inDoubt;
+    });
+    change = () => bus.subscriptions.update(subscription, { enabled: false });
+    await publish("one");
+    await bus.drain();
+    const { enabled, disabledReason } = await bus.subscriptions.get(subscription);
+    expect([enabled, disabledReason]).toEqual([false, expect.stringContaining("abandoned")]);
   });
 
   it("is not stopped by a test delivery", async () => {

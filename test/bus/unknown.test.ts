@@ -170,6 +170,33 @@ describe("a process that goes", () => {
   });
 });
 
+describe("a handler that is told to stop, and does not know whether it has arrived,", () => {
+  it("has the last word on what follows, as ever", async () => {
+    let signals = 0;
+    const { handler, sent } = probe({
+      now: () => 0,
+      reply: (_, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener("abort", () => {
+            signals += 1;
+            resolve(unknown("connection reset", { doubt: "abandon" }));
+          });
+        }),
+    });
+    const storage = memoryStorage();
+    const system = virtualSystem();
+    const bus = createEventBus({ catalog, handlers: [handler], storage, system });
+    await bus.subscriptions.create(subscription);
+    await bus.publish("project_created", { name: "web" }, { organization });
+    bus.start();
+    while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await bus.stop({ deadlineMs: 0 });
+    const { items } = await bus.deliveries.list({ organization });
+    expect(signals).toBe(1);
+    expect(items).toMatchObject([{ status: "dead", reason: expect.stringContaining("abandoned") }]);
+  });
+});
+
 describe("the page on retries", () => {
   it("gives each type a schedule of its own", async () => {
     const { handler: pager, sent } = probe({ now: () => 0, reply: () => failed("HTTP 503") });

@@ -487,8 +487,8 @@ export const variants: readonly Variant[] = [
     name: "a call's failure counts once for each delivery",
     law: "20",
     file: `${core}/settle.ts`,
-    find: "const told = tells ? decision : null;",
-    replace: "const told = decision;",
+    find: "const told = tells && !isChanged ? decision : null;",
+    replace: "const told = isChanged ? null : decision;",
   },
   {
     name: "a call that fails counts for a gate once for each delivery",
@@ -522,7 +522,7 @@ export const variants: readonly Variant[] = [
     name: "doubt is tried again",
     law: "5",
     file: `${core}/retry.ts`,
-    find: 'if ((outcome.doubt ?? policy.unknown) === "abandon") {',
+    find: "if (isAbandoned(outcome, policy)) {",
     replace: "if (policy.unknown === undefined) {",
   },
   {
@@ -540,10 +540,17 @@ export const variants: readonly Variant[] = [
     replace: "return failed(reason);",
   },
   {
+    name: "an owner's change makes what is in doubt go again",
+    law: "5, 18",
+    file: `${core}/settle.ts`,
+    find: "if (isChanged && (!isAbandoned(outcome, policy) || current.disabledReason !== null)) {",
+    replace: "if (isChanged) {",
+  },
+  {
     name: "a stop leaves no doubt",
     law: "5",
     file: `${core}/settle.ts`,
-    find: 'type === "unknown" ? policy :',
-    replace: 'type === "delivered" ? policy :',
+    find: 'unknown: isAbandoned(outcome, policy) ? "abandon" : "retry",',
+    replace: 'unknown: "retry",',
   },
 ];

@@ -121,7 +121,7 @@ export function decide(
     case "failed":
       return retry(outcome.reason, clamp(outcome.retryAfterMs ?? 0, 0, LONGEST_RETRY_AFTER_MS));
     case "unknown":
-      if ((outcome.doubt ?? policy.unknown) === "abandon") {
+      if (isAbandoned(outcome, policy)) {
         return decision({ status: "dead", reason: `${ABANDONED}: ${outcome.reason}`, attempts });
       }
       return retry(outcome.reason, SHORTEST_DELAY_AFTER_UNKNOWN_MS);
@@ -151,6 +151,10 @@ export function decide(
     }
   }
 }
+
+/** Does this outcome end a delivery because it may have arrived? */
+export const isAbandoned = (outcome: Outcome, policy: Pick<RetryPolicy, "unknown">): boolean =>
+  outcome.type === "unknown" && (outcome.doubt ?? policy.unknown) === "abandon";
 
 /**
  * What follows from a flight that ended without an outcome. Whether its handler was called is known

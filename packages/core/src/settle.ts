@@ -11,7 +11,7 @@ import { type Mishap, operationalEvent } from "./operational-event.ts";
 import { inOrder, isSerial } from "./order.ts";
 import { persist } from "./persist.ts";
 import { describe } from "./redact.ts";
-import { afterLapse, type Decision, decide, type RetryPolicy } from "./retry.ts";
+import { afterLapse, type Decision, decide, isAbandoned, type RetryPolicy } from "./retry.ts";
 import type {
   SettleChange,
   Settlement,
@@ -266,10 +266,12 @@ function consequencesOf(
   }
 
   const { disabledReason, ...next } = inOrder(decided, order, delivery, now);
-  if (current.version !== claim.subscription.version) {
+  // What its owner has changed since may help whatever failed, but not what may have arrived.
+  const isChanged = current.version !== claim.subscription.version;
+  if (isChanged && (!isAbandoned(outcome, policy) || current.disabledReason !== null)) {
     return { change: { next, counted, ...gates }, moves, warning: null };
   }
-  const told = tells ? decision : null;
+  const told = tells && !isChanged ? decision : null;
   const failures = told === null ? null : failuresAfter(outcome, current, autoDisable, now);
   const findings: SubscriptionFindings = {
     ...failures?.findings,
@@ -285,8 +287,10 @@ function consequencesOf(
 }
 
 /** A handler that was told to stop, and says what it knows, leaves no doubt for a policy to settle. */
-const stopped = ({ type }: Outcome, policy: RetryPolicy): RetryPolicy =>
-  type === "unknown" ? policy : { ...policy, unknown: "retry" };
+const stopped = (outcome: Outcome, policy: RetryPolicy): RetryPolicy => ({
+  ...policy,
+  unknown: isAbandoned(outcome, policy) ? "abandon" : "retry",
+});
 
 /** What others are told of: it was switched off, or else it has failed for half as long. */
 function mishapOf(

@@ -50,8 +50,9 @@ export interface KnownSubscription {
   /** Failed attempts in a row, and since when. */
   failures: number;
   failingSince: number;
-  /** How often it was switched on again. */
+  /** How often it was switched on again, and when last. */
   switchedOn: number;
+  switchedOnAt: number | null;
 }
 
 interface KnownFlight extends Flown {
@@ -65,6 +66,7 @@ interface KnownFlight extends Flown {
   /** It tells gates and subscription of its call: the first of it does. */
   readonly tells: boolean;
   over: "settled" | "released" | "lapsed" | "ended" | null;
+  overAt: number | null;
 }
 
 export interface KnownSend extends Sent {
@@ -167,9 +169,10 @@ export function createLedger(): Ledger {
     return known;
   };
 
-  function land(delivery: KnownDelivery, over: NonNullable<KnownFlight["over"]>): void {
+  function land(delivery: KnownDelivery, over: NonNullable<KnownFlight["over"]>, at: number): void {
     if (delivery.flight === null) return;
     delivery.flight.over = over;
+    delivery.flight.overAt = at;
     inFlight.delete(delivery.flight);
     delivery.flight = null;
   }
@@ -232,6 +235,7 @@ export function createLedger(): Ledger {
         together: call.length,
         tells: flown === call[0],
         over: null,
+        overAt: null,
       };
       delivery.flight = flight;
       delivery.dueAt = null;
@@ -270,9 +274,13 @@ export function createLedger(): Ledger {
       failures: 0,
       failingSince: 0,
       switchedOn: 0,
+      switchedOnAt: null,
     };
     if (subscription.order !== order) subscription.orderIsOld = false;
-    if (enabled && !subscription.enabled) subscription.switchedOn += 1;
+    if (enabled && !subscription.enabled) {
+      subscription.switchedOn += 1;
+      subscription.switchedOnAt = entry.at;
+    }
     if (enabled || subscription.enabled) subscription.switchedOffAt = null;
     if (entry.failures === 0) subscription.failures = 0;
     Object.assign(subscription, { keyId, eventTypes, order, enabled, version, gates: entry.gates });
@@ -291,7 +299,7 @@ export function createLedger(): Ledger {
     if (change.counted) delivery.attempts += 1;
     delivery.throttles = change.throttles;
     delivery.lapses = change.lapses;
-    land(delivery, "settled");
+    land(delivery, "settled", at);
     end(delivery, change.status);
     if (change.status === "pending") {
       delivery.dueAt = subscription?.order === "none" ? change.dueAt : null;
@@ -312,10 +320,10 @@ export function createLedger(): Ledger {
           subscription.failures += 1;
         }
       }
-      if (change.disabled) {
-        subscription.failures = 0;
-        switchOff(subscription, at);
-      }
+    }
+    if (subscription !== undefined && !subscription.deleted && change.disabled) {
+      subscription.failures = 0;
+      switchOff(subscription, at);
     }
 
     if (flight?.tells !== true) return;
@@ -420,7 +428,7 @@ export function createLedger(): Ledger {
           for (const { id, status, lapses, disabled } of entry.lapsed) {
             const delivery = deliveries.get(id);
             if (delivery === undefined) continue;
-            land(delivery, "lapsed");
+            land(delivery, "lapsed", entry.at);
             delivery.lapses = lapses;
             end(delivery, status);
             if (status === "pending" && delivery.subscription?.order === "none") {
@@ -436,7 +444,7 @@ export function createLedger(): Ledger {
           for (const { deliveryId, token } of entry.flights) {
             const delivery = deliveries.get(deliveryId);
             if (delivery?.flight?.token !== token) continue;
-            land(delivery, "released");
+            land(delivery, "released", entry.at);
             delivery.dueAt = delivery.subscription?.order === "none" ? entry.dueAt : null;
           }
           return;
@@ -450,7 +458,7 @@ export function createLedger(): Ledger {
           for (const { id, status } of entry.deliveries) {
             const delivery = deliveries.get(id);
             if (delivery === undefined) continue;
-            land(delivery, "ended");
+            land(delivery, "ended", entry.at);
             end(delivery, status);
           }
           return;

@@ -88,9 +88,10 @@ export const outcomeRules: readonly Rule[] = [
     see: (entry, { deliveries }, { abandons }) => {
       if (entry.type !== "sent" || !abandons) return null;
       const { sends = [], subscription } = deliveries.get(entry.deliveryId) ?? {};
-      // Where a dead delivery keeps its place, a change of its owner's lets it be tried again.
+      // Where a dead delivery keeps its place, its owner may let it be tried again.
       const mayGoAgain = ({ flight }: KnownSend): boolean =>
-        keepsDead(subscription) && flight?.version !== subscription?.version;
+        keepsDead(subscription) &&
+        (subscription?.switchedOnAt ?? 0) >= (flight?.overAt ?? Number.POSITIVE_INFINITY);
       return sends.some(
         (send) => (send.takenAt !== null || isDoubtful(send.landed)) && !mayGoAgain(send),
       )

@@ -624,6 +624,27 @@ export const settleCases: readonly StorageCase[] = [
       assert.deepEqual([claims, nextDueAt], [[], null]);
     },
 
+    "a reason to disable switches off what its owner has changed meanwhile": async ({
+      storage,
+      owe,
+      claimOne,
+      settle,
+      claim,
+    }) => {
+      const { subscription } = await owe();
+      const flight = await claimOne();
+      const changed = { ...subscription, name: "changed meanwhile", version: 2 };
+      await storage.subscriptions.update(changed, aLane());
+      await settle(flight, { ...waiting(NOW), subscription: { disabledReason: "in doubt" } });
+      assert.deepEqual(await storage.subscriptions.get(subscription), {
+        ...changed,
+        version: 3,
+        enabled: false,
+        disabledReason: "in doubt",
+      });
+      assert.deepEqual((await claim({ now: NOW + MINUTE })).claims, []);
+    },
+
     "findings on a deleted subscription harm nobody": async ({
       storage,
       owe,
