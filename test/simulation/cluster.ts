@@ -82,6 +82,9 @@ const PEACE_MS = 3 * 60 * 60 * 1_000;
 const MOST_HAPPENINGS = 400_000;
 const REPAIR_EVERY_MS = 5_000;
 const LONGEST_NAP_MS = 5_000;
+const NAPS = 4;
+/** How long no network is found at most: often so shortly that only the first call notices. */
+const LONGEST_OFFLINE_MS = [8, 8, 3_000] as const;
 const keys: Readonly<Record<KeyId, { readonly id: string; readonly key: Uint8Array }>> = {
   old: { id: "old", key: Uint8Array.from({ length: 32 }, (_, index) => index) },
   new: { id: "new", key: Uint8Array.from({ length: 32 }, (_, index) => 100 - index) },
@@ -127,7 +130,7 @@ export async function play(plan: Plan): Promise<Outcome> {
   }
 
   const dice = diceFor("cluster");
-  const connections = diceFor("connections");
+  const network = diceFor("network");
   const database = createDatabase({
     world,
     chance: diceFor("database"),
@@ -221,7 +224,8 @@ export async function play(plan: Plan): Promise<Outcome> {
     if (isPeace || !life.alive) return;
     pause(life, ms);
     fallAsleep((members[life.process] as Member).clocks, ms);
-    life.isCutOff = connections.next() < 0.5;
+    if (network.next() < 0.75)
+      life.offlineUntil = life.pausedUntil + network.between(1, network.pick(LONGEST_OFFLINE_MS));
   }
 
   /** For no time at all: wakes up. */
@@ -232,8 +236,10 @@ export async function play(plan: Plan): Promise<Outcome> {
 
   function sent(life: Life, label: string): void {
     strikePoison(life, label);
-    if (life.sleepsMs > 0) sleep(life, life.sleepsMs);
-    life.sleepsMs = 0;
+    const { ms, left } = life.naps;
+    if (left === 0 || life.pausedUntil > world.now) return;
+    life.naps = { ms, left: left - 1 };
+    sleep(life, ms);
   }
 
   function stop({ life, bus }: Running, deadlineMs: number, equipment: Partial<Equipment>): void {
@@ -266,7 +272,7 @@ export async function play(plan: Plan): Promise<Outcome> {
       case "machine sleep":
         // For a short time, while a handler waits for an answer.
         if (ms > LONGEST_NAP_MS) sleep(life, ms);
-        else life.sleepsMs = ms;
+        else life.naps = { ms, left: NAPS };
         return;
       case "stop":
         stop(running, ms, {});
@@ -292,6 +298,7 @@ export async function play(plan: Plan): Promise<Outcome> {
         boot(process);
       } else {
         running.life.pausedUntil = Math.min(running.life.pausedUntil, world.now);
+        running.life.offlineUntil = 0;
         if (!isWhole) stop(running, 1_000, whole);
       }
     }

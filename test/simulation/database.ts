@@ -48,8 +48,6 @@ export function createDatabase(options: {
   ): Promise<Value> {
     const connection = restarts;
     const sentAt = world.now;
-    const { isCutOff } = life;
-    life.isCutOff = false;
     return new Promise((resolve, reject) => {
       if (!life.alive) return;
       const answer = (act: () => void): void => world.at(way(), act, life);
@@ -57,10 +55,10 @@ export function createDatabase(options: {
         write({ type: "lost", at: world.now, process: life.name, method, when });
         reject(chance.next() < 0.5 ? connectionLost() : unavailable());
       };
-      const isCut = (): boolean => connection !== restarts || world.now < refusesUntil;
+      const isCut = (): boolean =>
+        connection !== restarts || world.now < Math.max(refusesUntil, life.offlineUntil);
       world.at(way(), async () => {
-        if (isCutOff || isCut() || weather.strikes("lost request"))
-          return answer(() => lose("before"));
+        if (isCut() || weather.strikes("lost request")) return answer(() => lose("before"));
         const crash = weather.strikes("crash at storage") ? chance.pick(["before", "after"]) : null;
         if (crash === "before") return kill(life);
         let value: Value;

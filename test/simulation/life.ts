@@ -9,10 +9,10 @@ export interface Life extends Mortal {
   readonly process: number;
   alive: boolean;
   pausedUntil: number;
-  /** Its machine will sleep for so long as soon as a handler has sent something. */
-  sleepsMs: number;
-  /** Its connection to the database did not outlive a sleep, which shows at its next call. */
-  isCutOff: boolean;
+  /** Its machine will sleep for so long as soon as a handler has sent something, so many times. */
+  naps: { readonly ms: number; readonly left: number };
+  /** It reaches nobody before this instant: a machine that wakes finds no network at first. */
+  offlineUntil: number;
   /** It was asked to stop. */
   stopping: boolean;
   readonly system: System;
@@ -41,8 +41,8 @@ export function begin(world: World, { name, process, clocks, chance }: Begun): L
     process,
     alive: true,
     pausedUntil: 0,
-    sleepsMs: 0,
-    isCutOff: false,
+    naps: { ms: 0, left: 0 },
+    offlineUntil: 0,
     stopping: false,
     system: {
       now: wall,

@@ -1,9 +1,15 @@
-import type { Ledger } from "./checker/ledger.ts";
+import type { KnownSubscription, Ledger } from "./checker/ledger.ts";
 import { secretOf } from "./checker/subscriptions.ts";
 import type { Running } from "./host.ts";
 import type { Entry } from "./log.ts";
 import type { Act, Wish } from "./plan.ts";
 import type { World } from "./world.ts";
+
+/** An owner sees that something is slow, and not yet that it is lost; and looks out for it so often. */
+const SLOW_MS = 1_000;
+const LOST_MS = 4_000;
+const LOOK_EVERY_MS = 500;
+const LOOKS = 120;
 
 /** The owners of subscriptions, and who runs the product. */
 export interface Operator {
@@ -43,9 +49,24 @@ export function createOperator(options: {
     });
   }
 
+  /** Waits until somebody is slow to answer, and holds up what is behind; answers whose that is. */
+  async function stuck(): Promise<KnownSubscription | null> {
+    for (let looks = 0; looks < LOOKS; looks += 1) {
+      for (const { at, subscriptionId } of ledger.inFlight) {
+        const subscription = ledger.subscriptions.get(subscriptionId);
+        const isSlow = world.now - at > SLOW_MS && world.now - at < LOST_MS;
+        if (isSlow && subscription?.order === "stop_at_dead") return subscription;
+      }
+      await new Promise<void>((resolve) => world.at(LOOK_EVERY_MS, resolve));
+    }
+    return null;
+  }
+
   async function change({ bus }: Running, { what, which, wish }: Act): Promise<void> {
     const subscriptions = [...ledger.subscriptions.values()].filter(({ deleted }) => !deleted);
-    const subscription = subscriptions[which % Math.max(1, subscriptions.length)];
+    const subscription =
+      (what === "reconfigure" && which % 2 === 0 ? await stuck() : null) ??
+      subscriptions[which % Math.max(1, subscriptions.length)];
     if (subscription === undefined) return;
     const { id, organization, handlerType } = subscription;
     const reference = { organization, id };

@@ -96,7 +96,11 @@ export function createReceiver(options: {
         world.at(between(1, 20), () => {
           const treated = treat(sent, destination);
           if (treated === null) return;
-          world.at(treated.afterMs, () => resolve(treated.answer), life);
+          const arrive = (): void => {
+            const isOffline = world.now < life.offlineUntil;
+            resolve(isOffline ? { type: "broken" } : treated.answer);
+          };
+          world.at(treated.afterMs, arrive, life);
         });
       });
       return { sends: sent, answer };

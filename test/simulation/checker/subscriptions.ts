@@ -42,12 +42,15 @@ export const subscriptionRules: readonly Rule[] = [
   {
     name: "a subscription is switched off with what causes it, in one step, and for nothing else",
     laws: "18, 20",
-    see: (entry, { deliveries }, { autoDisable }) => {
+    see: (entry, { deliveries }, { autoDisable, abandons }) => {
       if (entry.type !== "settled" || entry.flights.length > 1) return null;
       return firstOf(entry.flights, ({ deliveryId, outcome, change }) => {
         const delivery = deliveries.get(deliveryId);
         const { flight, subscription } = delivery ?? {};
         if (change === null || !subscription || subscription.deleted) return null;
+        const isHeld = abandons && outcome === "unknown" && change.status === "pending";
+        if (isHeld && subscription.enabled && !change.disabled)
+          return `${deliveryId} may have arrived, and ${subscription.id} is not switched off`;
         if (flight?.version !== subscription.version) return null;
         const isLapse = change.lapses > (flight?.lapses ?? 0);
         const isFailure = !isLapse && (outcome === "failed" || outcome === "unknown");
