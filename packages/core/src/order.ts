@@ -9,7 +9,8 @@ import type { NewEvent, StoredEvent } from "./event.ts";
  *   an `orderingKey` follow only those with the same key. A dead delivery is skipped.
  * - `stop_at_dead`: the same, but none is skipped: a delivery that would be dead switches the
  *   subscription off, and waits in its place. Switched on again, it is tried again; canceled, it is
- *   skipped.
+ *   skipped. If its owner has changed the subscription while it was on its way, it is tried again at
+ *   once, unless it may have arrived and is abandoned for that.
  */
 export type DeliveryOrder = "none" | "skip_dead" | "stop_at_dead";
 
