@@ -15,7 +15,16 @@ import fc from "fast-check";
 import { agreeOnAttempts } from "./account.ts";
 import { flightOf, type WhichFlight, whichFlight } from "./flight.ts";
 import { agree, aWitness, demand, isSame } from "./judge.ts";
-import { type Flown, gateIdsOf, isOn, land, learn, learned, type Model, type Owed } from "./model.ts";
+import {
+  type Flown,
+  gateIdsOf,
+  isOn,
+  land,
+  learn,
+  learned,
+  type Model,
+  type Owed,
+} from "./model.ts";
 import { sightOf } from "./sight.ts";
 import { heard, tell } from "./tell.ts";
 import { seldom, type Verb, verb, type World } from "./world.ts";
