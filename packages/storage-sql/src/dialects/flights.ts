@@ -15,7 +15,7 @@ export function flightsIn(
   });
   const addLease = `insert into ${table("leases")} (token, lease_until) values (?, ?)`;
   // Looked up, and then deleted: to look as it deletes would be to wait for others that settle.
-  const landed = `select r.token from ${rows("r", { token: "key" })} where not exists (select 1 from ${table("flights")} f where f.token = r.token)`;
+  const landed = `select r.token from ${rows("r", { token: "key" })} where (select f.token from ${table("flights")} f where f.token = r.token limit 1) is null`;
   const removeLeases = remove("leases", "token", "key");
 
   const forget: Flights["forget"] = function* (over) {
