@@ -287,7 +287,8 @@ export async function play(plan: Plan): Promise<Outcome> {
     isPeace = true;
     weather.clear();
     for (const [process, member] of members.entries()) {
-      member.clocks.skewMs = 0;
+      // A clock that is set back by as much as its machine has slept would hide the sleep from it.
+      if (member.clocks.asleep.until <= world.now) member.clocks.skewMs = 0;
       fallAsleep(member.clocks, 0);
       const whole: Partial<Equipment> = { types: handlerTypes, keys: ["new", "old"] };
       const { types, keys: own } = member.equipment;
