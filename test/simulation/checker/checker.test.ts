@@ -387,7 +387,7 @@ const breaches: Readonly<Record<string, () => readonly Entry[]>> = {
   "what may have arrived is not sent again where doubt ends a delivery": () => [
     ...away(),
     landed("unknown"),
-    settled("t1000", "unknown", { dueAt: 40_000 }),
+    settled("t1000", "failed", { dueAt: 40_000 }),
     claimed(40_000, [flown("d1", { attempts: 1, failures: 1 })]),
     sent(40_005),
   ],
@@ -528,6 +528,12 @@ describe("the checker", () => {
     const checker = check(log(), name.startsWith("what may have arrived"));
     checker.end();
     expect(checker.broken).toMatchObject({ rule: name });
+  });
+
+  it("lets nothing that is in doubt wait in a lane that is on", () => {
+    const log = [...away(), landed("unknown"), settled("t1000", "unknown", { dueAt: 40_000 })];
+    expect(check(log, true).broken?.what).toBe("d1 may have arrived, and s1 is not switched off");
+    expect(check(log).broken).toBe(null);
   });
 
   it.each([
