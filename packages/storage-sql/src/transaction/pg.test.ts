@@ -110,6 +110,9 @@ describe("pgTransaction", () => {
       await client.query("begin");
       await expect(client.query("selec")).rejects.toThrow();
       await tx.assertOpen();
+      const underWay = expect(client.query("select 1")).rejects.toThrow("aborted");
+      await tx.assertOpen();
+      await underWay;
       await expect(tx.execute({ text: "select 1", params: [] })).rejects.toThrow("aborted");
       await client.query("rollback");
     }));

@@ -10,9 +10,12 @@ export async function acceptsSavepoint(
     await execute("savepoint posthorn; release savepoint posthorn");
     return true;
   } catch (error) {
-    if (Reflect.get(Object(error), "code") === NO_TRANSACTION) return false;
+    const code: unknown = Reflect.get(Object(error), "code");
+    if (code === NO_TRANSACTION) return false;
+    if (code === FAILED_TRANSACTION) return true;
     throw error;
   }
 }
 
 const NO_TRANSACTION = "25P01";
+const FAILED_TRANSACTION = "25P02";
