@@ -118,15 +118,18 @@ export function claiming(dialect: Dialect): Claiming {
   const dueSuspects = `select id, subscription_id from ${table("deliveries")} d where ask_at is not null and ask_at <= ? and ${isServed} order by ask_at, id limit ${given("int")}`;
   const askLater = `update ${table("deliveries")} set ask_at = ? where id = ?`;
   const lockThese = `select l.* from ${rows("r", { id: "key" })} ${lookUp("lanes", "l")} on l.subscription_id = r.id where l.next_due_at is not null and l.next_due_at <= ? order by l.subscription_id${skipLocked}`;
-  const turn = dialect.update({
-    table: "lanes",
-    rows: { id: "key", again: "int", served: "int" },
-    set: {
-      next_due_at: `(select ${greatest("d.due_at", "r.again")} from ${table("deliveries")} d where ${dialect.waitsIn("r.id")} order by d.due_at limit 1)`,
-      served_at: "coalesce(r.served, t.served_at)",
-    },
-    where: "t.subscription_id = r.id",
-  });
+  const firstWaiting = (value: string): string =>
+    `(select ${value} from ${table("deliveries")} d where ${dialect.waitsIn("r.id")} order by d.due_at limit 1)`;
+  const turnTo = (nextDueAt: string): string =>
+    dialect.update({
+      table: "lanes",
+      rows: { id: "key", again: "int", served: "int" },
+      set: { next_due_at: nextDueAt, served_at: "coalesce(r.served, t.served_at)" },
+      where: "t.subscription_id = r.id",
+    });
+  const turn = turnTo(firstWaiting(greatest("d.due_at", "r.again")));
+  const turnToKnown = turnTo("r.again");
+  const nextDue = `select r.id, ${firstWaiting("d.due_at")} as due_at from ${rows("r", { id: "key" })}`;
   const events = `select e.* from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id`;
   const subscriptions = `select s.* from ${rows("r", { id: "key" })} ${lookUp("subscriptions", "s")} on s.id = r.id`;
 
@@ -174,8 +177,25 @@ export function claiming(dialect: Dialect): Claiming {
       again: againAt,
       served: count > 0 ? now : null,
     }));
-    yield* change(turn, sent(served));
+    yield* endTurns(served);
     return claims;
+  }
+
+  /** What is left in lanes that had their turn says when they have the next one. */
+  function* endTurns(
+    served: readonly { id: string; again: number; served: number | null }[],
+  ): Script<void> {
+    if (!dialect.locksWhatItReads) {
+      yield* change(turn, sent(served));
+      return;
+    }
+    const found = yield* rowsOf(nextDue, sentIds(served.map(({ id }) => id)));
+    const dues = new Map(found.map((row) => [text(row["id"]), intOrNull(row["due_at"])]));
+    const known = served.map((lane) => {
+      const dueAt = dues.get(lane.id) ?? null;
+      return { ...lane, again: dueAt === null ? null : Math.max(dueAt, lane.again) };
+    });
+    yield* change(turnToKnown, sent(known));
   }
 
   /** What is due in lanes, earliest first: as much as can go, whether it was tried or not. */

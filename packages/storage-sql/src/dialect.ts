@@ -70,6 +70,9 @@ export interface Dialect {
   /** Deletes the rows of a table whose key goes along, by `sentKeys`. */
   remove(table: TableName, key: string, type: Columns[string]): string;
 
+  /** An update locks the rows that its values are selected from: they are better selected before. */
+  readonly locksWhatItReads: boolean;
+
   /** The greater of two values, neither of them null. */
   greatest(first: string, second: string): string;
 

@@ -108,6 +108,7 @@ export function mysqlDialect(
       `update ${rows("r", columns)} ${lookUp(name, "t")} on ${where} set ${assigned(set, "t.")}`,
     insert,
     remove,
+    locksWhatItReads: true,
     greatest: (first, second) => `greatest(${first}, ${second})`,
     waitsIn,
     waiting: (columns, where) =>

@@ -94,6 +94,7 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     insert,
     remove: (name, key, type) =>
       `delete from ${table(name)} as t using ${rows("r", { sent_key: type })} where t.${key} = r.sent_key`,
+    locksWhatItReads: false,
     greatest: (first, second) => `greatest(${first}, ${second})`,
     waitsIn,
     waiting: (columns, where) => inLanes(waitsIn, "d.due_at, d.id", columns, where),

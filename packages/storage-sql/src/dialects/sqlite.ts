@@ -66,6 +66,7 @@ export function sqliteDialect(
       `update ${table(name)} as t set ${assigned(set)} from ${rows("r", columns)} where ${where}`,
     insert,
     remove,
+    locksWhatItReads: false,
     greatest: (first, second) => `max(${first}, ${second})`,
     waitsIn,
     waiting: (columns, where) =>
