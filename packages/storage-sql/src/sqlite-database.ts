@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { PosthornError, type System } from "@posthorn/core";
 import type { Database } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
@@ -38,6 +39,8 @@ export interface SqliteDatabaseOptions {
 /** How long a lock is waited for, in milliseconds: hosts may hold the only one there is. */
 const PATIENCE_MS = 10_000;
 const LONGEST_WAIT_MS = 100;
+/** How long one transaction after the other keeps the event loop, at most, from all else. */
+const BREATHE_EVERY_MS = 5;
 
 export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   const { connection, isOwn, dialect, synchronous, system } = options;
@@ -73,7 +76,18 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     }
   }
 
+  let breathedAt = Number.NEGATIVE_INFINITY;
+  /** Whoever only awaits what is there at once lets no request through, and no timer. */
+  async function breathe(): Promise<void> {
+    const now = performance.now();
+    if (now - breathedAt < BREATHE_EVERY_MS) return;
+    breathedAt = now;
+    await setImmediate();
+    breathedAt = performance.now();
+  }
+
   async function patiently<Result>(work: () => Result): Promise<Result> {
+    await breathe();
     for (let waited = 0; ; ) {
       try {
         return work();
