@@ -149,6 +149,7 @@ export function sqlStorage<Name extends DialectName>(
   ): Promise<Settled> {
     const ended = dialect.landsAtOnce ? await landAtOnce(settlements, apply) : NONE;
     const left = settlements.filter((settlement) => !ended.has(settlement));
+    if (left.length === 0) return { results: settlements.map(() => "settled"), failures: [] };
     const { results, failures } = await settleInOne(left, apply);
     const resultOf = new Map(left.map((settlement, index) => [settlement, results[index]]));
     return { results: settlements.map((each) => resultOf.get(each) ?? "settled"), failures };
