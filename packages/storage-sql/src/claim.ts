@@ -17,7 +17,6 @@ import {
   passed,
   type Room,
   roomIn,
-  type SubscriptionRecord,
   shareOut,
 } from "@posthorn/core";
 import { appending } from "./append.ts";
@@ -27,16 +26,9 @@ import { findingsIn } from "./findings.ts";
 import { gatesIn } from "./gates.ts";
 import { type LockedLane, lanesIn, toLane } from "./lanes.ts";
 import { queuesIn } from "./queues.ts";
-import {
-  int,
-  intOrNull,
-  text,
-  textOrNull,
-  toDelivery,
-  toEvent,
-  toSubscription,
-} from "./records.ts";
+import { int, intOrNull, text, textOrNull, toDelivery, toEvent } from "./records.ts";
 import { change, type Row, rowsOf, type Script } from "./script.ts";
+import { subscriptionsById } from "./subscriptions-by-id.ts";
 import { type Ability, type Next, turnsIn } from "./turns.ts";
 
 /** The earliest instants at which a process with some abilities can find something to do. */
@@ -131,7 +123,7 @@ export function claiming(dialect: Dialect): Claiming {
   const turnToKnown = turnTo("r.again");
   const nextDue = `select r.id, ${firstWaiting("d.due_at")} as due_at from ${rows("r", { id: "key" })}`;
   const events = `select e.* from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id`;
-  const subscriptions = `select s.* from ${rows("r", { id: "key" })} ${lookUp("subscriptions", "s")} on s.id = r.id`;
+  const subscriptionsOf = subscriptionsById(dialect);
 
   function* takeFromLanes(
     terms: FlightTerms,
@@ -313,12 +305,6 @@ export function claiming(dialect: Dialect): Claiming {
       yield* change(askLater, againAt, delivery.id);
     }
     return [];
-  }
-
-  function* subscriptionsOf(ids: readonly string[]): Script<Map<string, SubscriptionRecord>> {
-    if (ids.length === 0) return new Map();
-    const records = yield* rowsOf(subscriptions, sentIds(ids));
-    return new Map(records.map((row) => [text(row["id"]), toSubscription(row)]));
   }
 
   /** Takes deliveries into flight, with all it takes to deliver them. */

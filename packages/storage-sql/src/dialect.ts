@@ -265,12 +265,14 @@ export const waitsIn = (lane: string): string =>
 export const waitsFirstIn = (lane: string): string =>
   `d.subscription_id = ${lane} and d.first_due_at is not null`;
 
+/** Each column is given what goes along under its name. */
+export const asSent = (rows: Columns): { readonly [column: string]: string } =>
+  Object.fromEntries(Object.keys(rows).map((column) => [column, `r.${column}`]));
+
 /** The columns of an insert, and what is selected for them. */
 export const inserted = (
   rows: Columns,
-  set: { readonly [column: string]: string } = Object.fromEntries(
-    Object.keys(rows).map((column) => [column, `r.${column}`]),
-  ),
+  set = asSent(rows),
 ): { readonly columns: string; readonly values: string } => ({
   columns: Object.keys(set).join(", "),
   values: Object.values(set).join(", "),

@@ -10,7 +10,7 @@ import type {
   StoredEvent,
   SubscriptionRecord,
 } from "@posthorn/core";
-import type { Columns, Dialect, SentRow } from "./dialect.ts";
+import { asSent, type Columns, type Dialect, type SentRow } from "./dialect.ts";
 import type { Row } from "./script.ts";
 
 /** Drivers give binary text as bytes, and 64-bit integers as text. */
@@ -80,9 +80,7 @@ const NEW_DELIVERY_COLUMNS: Columns = {
 export const NEW_DELIVERY: Pick<Parameters<Dialect["insert"]>[0], "rows" | "set"> = {
   rows: { ...NEW_DELIVERY_COLUMNS, flies: "int" },
   set: {
-    ...Object.fromEntries(
-      Object.keys(NEW_DELIVERY_COLUMNS).map((column) => [column, `r.${column}`]),
-    ),
+    ...asSent(NEW_DELIVERY_COLUMNS),
     status: "coalesce(r.status, 0)",
     token: "case when r.flies = 1 then ? end",
     attempts: "0",

@@ -36,6 +36,7 @@ import {
   toSubscription,
 } from "./records.ts";
 import { change, type Row, rowsOf, type Script } from "./script.ts";
+import { subscriptionsById } from "./subscriptions-by-id.ts";
 import { unroutedIn } from "./unrouted.ts";
 
 export interface Route {
@@ -66,7 +67,7 @@ export function routing(dialect: Dialect): Route {
     `select ${columns}, l.key_id, l.gate_ids, l.parked, l.next_due_at from ${rows("r", { organization: "key" })} ${join} ${table("subscriptions")} s on s.organization = r.organization ${join} ${table("lanes")} l on l.subscription_id = s.id order by s.id`;
   const roster = rosterOf("s.*");
   const longRoster = rosterOf("s.id, s.organization, s.type, s.event_types, s.delivery_order");
-  const subscriptions = `select s.* from ${rows("r", { id: "key" })} ${lookUp("subscriptions", "s")} on s.id = r.id`;
+  const subscriptionsOf = subscriptionsById(dialect);
   const failed = `update ${table("unrouted")} set tries = tries + 1, not_before = ? where position = ?`;
   const done = dialect.remove("unrouted", "position", "int");
   const rest = dialect.update({
@@ -85,13 +86,13 @@ export function routing(dialect: Dialect): Route {
   /** Organizations that had many subscriptions when they were last seen: to read them all takes long. */
   const large = new Set<string>();
 
-  function* candidatesOf(all: readonly string[]): Script<Roster> {
-    const [long, short] = partition([...new Set(all)], (organization) => large.has(organization));
+  function* candidatesOf(organizations: ReadonlySet<string>): Script<Roster> {
+    const [long, short] = partition([...organizations], (organization) => large.has(organization));
     const found: Row[] = [];
-    for (const [text, organizations] of [[roster, short] as const, [longRoster, long] as const]) {
-      if (organizations.length === 0) continue;
-      const asked = organizations.map((organization) => ({ organization }));
-      found.push(...(yield* rowsOf(text, sent(asked))));
+    for (const [select, some] of [[roster, short] as const, [longRoster, long] as const]) {
+      if (some.length === 0) continue;
+      const asked = some.map((organization) => ({ organization }));
+      for (const row of yield* rowsOf(select, sent(asked))) found.push(row);
     }
     const known = yield* gates.read(found.flatMap(gateIdsOf));
     const candidates = found.map((row): SqlCandidate => {
@@ -112,7 +113,7 @@ export function routing(dialect: Dialect): Route {
       return { subscription, record, lane, gates: gateIds.flatMap((id) => known.get(id) ?? []) };
     });
     const byOrganization = Map.groupBy(candidates, ({ lane }) => lane.organization);
-    for (const organization of all) {
+    for (const organization of organizations) {
       const count = byOrganization.get(organization)?.length ?? 0;
       if (count > MANY) large.add(organization);
       else large.delete(organization);
@@ -120,28 +121,26 @@ export function routing(dialect: Dialect): Route {
     return byOrganization;
   }
 
-  /** Of what starts, the subscriptions that were not read whole. */
-  function* recordsOf(
-    planned: readonly PlannedDelivery[],
-    roster: Roster,
-  ): Script<ReadonlyMap<string, SubscriptionRecord>> {
-    const records = new Map<string, SubscriptionRecord>();
-    const started = new Set(
-      planned.flatMap((each) => (each.state === "start" ? [each.subscriptionId] : [])),
+  /** What may start at once, each with its lane's candidate, whose subscription is read whole by now. */
+  function* startsOf(planned: readonly PlannedDelivery[], roster: Roster): Script<Starts> {
+    const starting = planned.filter(({ state }) => state === "start");
+    if (starting.length === 0) return [];
+    const candidates = new Map(
+      [...roster.values()].flat().map((candidate) => [candidate.subscription.id, candidate]),
     );
-    const missing: { id: string }[] = [];
-    for (const candidates of roster.values()) {
-      for (const { subscription, record } of candidates) {
-        if (record !== null) records.set(record.id, record);
-        else if (started.has(subscription.id)) missing.push({ id: subscription.id });
-      }
-    }
-    if (missing.length === 0) return records;
-    for (const row of yield* rowsOf(subscriptions, sent(missing))) {
-      const record = toSubscription(row);
-      records.set(record.id, record);
-    }
-    return records;
+    const found = starting.flatMap((each) => {
+      const candidate = candidates.get(each.subscriptionId);
+      return candidate === undefined ? [] : [{ planned: each, candidate }];
+    });
+    const records = yield* subscriptionsOf(
+      found.flatMap(({ candidate: { record, subscription } }) =>
+        record === null ? [subscription.id] : [],
+      ),
+    );
+    return found.flatMap(({ planned, candidate: { record, subscription, gates } }) => {
+      const whole = record ?? records.get(subscription.id);
+      return whole === undefined ? [] : [{ planned, subscription: whole, gates }];
+    });
   }
 
   /** Those whose lane is gone by now have nobody to go to. */
@@ -178,7 +177,7 @@ export function routing(dialect: Dialect): Route {
       const { now, maxEvents } = request;
       const { markers: taken, goOn: goRound } = yield* unrouted.take(now, maxEvents);
       if (taken.length === 0) return NOTHING_ROUTED;
-      const roster = yield* candidatesOf(taken.map((row) => text(row["organization"])));
+      const roster = yield* candidatesOf(new Set(taken.map((row) => text(row["organization"]))));
       const serial = new Set(
         [...roster].flatMap(([organization, candidates]) =>
           candidates.some(({ lane }) => isSerial(lane.order)) ? [organization] : [],
@@ -220,7 +219,7 @@ export function routing(dialect: Dialect): Route {
       );
       yield* add(planned, positions, locked, request);
 
-      const records = yield* recordsOf(planned, roster);
+      const starts = yield* startsOf(planned, roster);
 
       const [rested, routed] = partition(markers, (row) => resting.has(text(row["event_id"])));
       const [unfinished, finished] = partition(routed, (row) => cursors.has(text(row["event_id"])));
@@ -241,7 +240,7 @@ export function routing(dialect: Dialect): Route {
 
       const announced = new Map(found.map((row) => [text(row["id"]), isSet(row["announced"])]));
       return {
-        claims: claimsOf(planned, { request, events, roster, records }),
+        claims: claimsOf(starts, request, events),
         unannounced: events.flatMap(({ event }) =>
           resting.has(event.id) || cursors.has(event.id) || announced.get(event.id) ? [] : [event],
         ),
@@ -315,36 +314,27 @@ function begin({ state, queue: _queue, ...given }: PlannedDelivery, now: number)
   return { ...delivery, status: "dead", reason: state.deadReason, completedAt: now };
 }
 
-interface Routed extends Pick<RouteInput, "request" | "events"> {
-  readonly roster: Roster;
-  readonly records: ReadonlyMap<string, SubscriptionRecord>;
-}
+type Starts = readonly (Pick<Claim, "subscription"> &
+  Pick<Candidate, "gates"> & { readonly planned: PlannedDelivery })[];
 
 function claimsOf(
-  planned: readonly PlannedDelivery[],
-  { request, events, roster, records }: Routed,
+  starts: Starts,
+  { token, now, leaseMs }: RouteRequest,
+  events: readonly Unrouted[],
 ): readonly Claim[] {
-  const { token, now, leaseMs } = request;
   const byId = new Map(events.map(({ event }) => [event.id, event]));
-  const candidates = new Map(
-    [...roster.values()].flat().map((candidate) => [candidate.subscription.id, candidate]),
-  );
-  return planned.flatMap((each): readonly Claim[] => {
-    if (each.state !== "start") return [];
-    const { id, subscriptionId, eventId } = each;
-    const candidate = candidates.get(subscriptionId);
-    const event = byId.get(eventId);
-    const subscription = records.get(subscriptionId);
-    if (candidate === undefined || event === undefined || subscription === undefined) return [];
+  return starts.flatMap(({ planned, subscription, gates }): readonly Claim[] => {
+    const event = byId.get(planned.eventId);
+    if (event === undefined) return [];
     return [
       {
-        deliveryId: id,
-        subscriptionId,
+        deliveryId: planned.id,
+        subscriptionId: planned.subscriptionId,
         token,
-        delivery: begin(each, now),
+        delivery: begin(planned, now),
         event,
         subscription,
-        gates: candidate.gates.map(passed),
+        gates: gates.map(passed),
         leaseUntil: now + leaseMs,
         startBy: null,
         call: null,

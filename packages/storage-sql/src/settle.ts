@@ -19,8 +19,9 @@ import { findingsIn } from "./findings.ts";
 import { gatesIn } from "./gates.ts";
 import { type LockedLane, lanesIn } from "./lanes.ts";
 import { queuesIn } from "./queues.ts";
-import { attemptRow, isSet, text, textOrNull, toDelivery, toSubscription } from "./records.ts";
+import { attemptRow, isSet, text, textOrNull, toDelivery } from "./records.ts";
 import { change, rowsOf, type Script } from "./script.ts";
+import { subscriptionsById } from "./subscriptions-by-id.ts";
 
 export interface Settling {
   /** Ends plain flights that are on, each by itself; answers those that it has ended. */
@@ -43,7 +44,7 @@ export function settling(dialect: Dialect): Settling {
   const findings = findingsIn(dialect);
   const queues = queuesIn(dialect);
   const append = appending(dialect);
-  const subscriptions = `select s.* from ${rows("r", { id: "key" })} ${lookUp("subscriptions", "s")} on s.id = r.id`;
+  const subscriptionsOf = subscriptionsById(dialect);
   const known = `select a.delivery_id, a.token, a.late from ${rows("r", { delivery_id: "key", token: "key" })} ${lookUp("attempts", "a")} on a.delivery_id = r.delivery_id and a.token = r.token`;
   const add = dialect.insert({ table: "attempts", rows: ATTEMPT_COLUMNS });
 
@@ -63,12 +64,10 @@ export function settling(dialect: Dialect): Settling {
     const ids = [...new Set(settlements.map(({ subscriptionId }) => subscriptionId))];
     const locked = yield* lanes.lock(ids);
     const states = yield* gates.lock([...locked.values()].flatMap(({ gateIds }) => gateIds));
-    const records =
-      ids.length === 0 ? [] : yield* rowsOf(subscriptions, sent(ids.map((id) => ({ id }))));
     return {
       lanes: locked,
       gates: new Map(states),
-      subscriptions: new Map(records.map((row) => [text(row["id"]), toSubscription(row)])),
+      subscriptions: yield* subscriptionsOf(ids),
     };
   }
 
