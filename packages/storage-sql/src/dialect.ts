@@ -20,6 +20,9 @@ export type TableName =
 /** Columns of rows that go along with a statement; a `key` is compared byte for byte. */
 export type Columns = { readonly [column: string]: "key" | "text" | "int" };
 
+/** The SQL that gives each column its value. */
+export type ColumnsSql = { readonly [column: string]: string };
+
 /**
  * What differs between databases. Statements are written once, out of these parts; their texts are
  * constant, so that each is prepared once, whatever the number of rows that go along with it.
@@ -52,7 +55,7 @@ export interface Dialect {
   update(change: {
     readonly table: TableName;
     readonly rows: Columns;
-    readonly set: { readonly [column: string]: string };
+    readonly set: ColumnsSql;
     readonly where: string;
   }): string;
 
@@ -61,7 +64,7 @@ export interface Dialect {
     readonly table: TableName;
     readonly rows: Columns;
     /** What columns are given; by default each that goes along. */
-    readonly set?: { readonly [column: string]: string };
+    readonly set?: ColumnsSql;
     /** The key, and what changes if it is there already. Absent: any conflict leaves the row out. */
     readonly onConflict?: { readonly key: string; readonly update: readonly string[] };
     readonly order?: string;
@@ -266,13 +269,13 @@ export const waitsFirstIn = (lane: string): string =>
   `d.subscription_id = ${lane} and d.first_due_at is not null`;
 
 /** Each column is given what goes along under its name. */
-export const asSent = (rows: Columns): { readonly [column: string]: string } =>
+export const asSent = (rows: Columns): ColumnsSql =>
   Object.fromEntries(Object.keys(rows).map((column) => [column, `r.${column}`]));
 
 /** The columns of an insert, and what is selected for them. */
 export const inserted = (
   rows: Columns,
-  set = asSent(rows),
+  set: ColumnsSql = asSent(rows),
 ): { readonly columns: string; readonly values: string } => ({
   columns: Object.keys(set).join(", "),
   values: Object.values(set).join(", "),

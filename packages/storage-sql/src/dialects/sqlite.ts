@@ -1,5 +1,6 @@
 import {
   ATTEMPT_COLUMNS,
+  type ColumnsSql,
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
@@ -108,7 +109,7 @@ export function sqliteDialect(
   };
 }
 
-export const assigned = (set: { readonly [column: string]: string }, alias = ""): string =>
+export const assigned = (set: ColumnsSql, alias = ""): string =>
   Object.entries(set)
     .map(([column, value]) => `${alias}${column} = ${value}`)
     .join(", ");
