@@ -1,4 +1,11 @@
-import { createEventBus, delivered, failed, type RetryPolicy, unknown } from "@posthorn/core";
+import {
+  createEventBus,
+  delivered,
+  failed,
+  type RetryPolicy,
+  throttled,
+  unknown,
+} from "@posthorn/core";
 import { memoryStorage } from "@posthorn/storage-memory";
 import { createTestBus, virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
@@ -167,6 +174,29 @@ describe("a process that goes", () => {
     await interrupt();
     expect(await later()).toMatchObject({ status: "delivered", lapses: 1, attempts: 1 });
     expect(sent).toHaveLength(2);
+  });
+});
+
+describe("a handler that is told to stop, and was told to wait,", () => {
+  it("is heard: nothing goes before the time that its destination asked for", async () => {
+    const { handler, sent } = probe({
+      now: () => 0,
+      reply: (_, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener("abort", () => resolve(throttled({ retryAfterMs: 60_000 })));
+        }),
+    });
+    const storage = memoryStorage();
+    const system = virtualSystem();
+    const bus = createEventBus({ catalog, handlers: [handler], storage, system });
+    await bus.subscriptions.create(subscription);
+    await bus.publish("project_created", { name: "web" }, { organization });
+    bus.start();
+    while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await bus.stop({ deadlineMs: 0 });
+    const { items } = await bus.deliveries.list({ organization });
+    expect(items).toMatchObject([{ status: "pending", attempts: 0, lapses: 0 }]);
+    expect(items[0]?.dueAt).toBeGreaterThanOrEqual(system.now() + 60_000);
   });
 });
 

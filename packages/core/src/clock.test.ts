@@ -113,6 +113,10 @@ describe("with a clock in the storage", () => {
         { wall: 32_000, mono: 32_000 },
       ],
     ],
+    [
+      "a process that stands still, nine times,",
+      Array.from({ length: 9 }, () => ({ wall: 20_000, mono: 20_000 })),
+    ],
   ])("%s during the last of slow answers asks once more", async (_, interruptions) => {
     const time = { wall: T, mono: 0 };
     const answers = [

@@ -12,6 +12,8 @@ const LONGEST_ANSWER_MS = 250;
 const TRIES = 3;
 /** No network is so slow: the process stood still meanwhile. */
 const INTERRUPTED_MS = 5_000;
+/** Nor does any process stand still so often while it asks: some clock is broken. */
+const INTERRUPTIONS = 10;
 const REMEASURE_SLOW_AFTER_MS = 5_000;
 
 /**
@@ -48,7 +50,7 @@ export function storageClock(storage: Pick<Storage, "clock">, system: System): C
   async function measure(): Promise<void> {
     let best: Anchor | null = null;
     // A try in which the process stood still, or the machine slept, tells nothing of the next one.
-    for (let [tries, interruptions] = [0, 0]; tries < TRIES && interruptions < TRIES; ) {
+    for (let [tries, interruptions] = [0, 0]; tries < TRIES && interruptions < INTERRUPTIONS; ) {
       const since = { wall: system.now(), mono: system.mono() };
       const at = storage.clock === undefined ? system.now() : await storage.clock();
       const found = anchor(at, since);

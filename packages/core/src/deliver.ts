@@ -34,7 +34,7 @@ export type Landing =
       readonly outcome: Outcome;
       readonly startedAt: number;
       readonly durationMs: number;
-      /** The bus stopped before the handler answered: the attempt is not the destination's fault. */
+      /** The bus stopped before its destination answered: the attempt is not the destination's fault. */
       readonly interrupted: boolean;
     }
   /** No handler was called: what was to go goes back, unspent, and may be claimed from `dueAt` on. */
@@ -98,7 +98,7 @@ export function createDeliver(options: {
       const terms = { configuration, previousSecrets, timeoutMs, stopping };
       const answer = await ask(handler, call, terms);
       const outcome = outcomeOf(answer, secrets, timeoutMs);
-      return attempted(outcome, answer.interrupted && outcome.type !== "delivered");
+      return attempted(outcome, answer.interrupted && !isAnswered(outcome));
     }
     const error = describe(opened.error);
     if (isLocked(opened.error)) {
@@ -171,6 +171,9 @@ export function createDeliver(options: {
     return told;
   }
 }
+
+/** What its destination has said counts, even if the bus was stopping by then. */
+const isAnswered = ({ type }: Outcome): boolean => type === "delivered" || type === "throttled";
 
 /** The process lacks a key: another, or a later one, may have it. */
 const isLocked = (error: unknown): boolean =>

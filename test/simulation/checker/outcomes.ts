@@ -17,8 +17,12 @@ export function explained(
   if (landed !== null && landed.outcome !== "delivered") return "its answer was lost";
   const deadline = at + (timeouts[handlerType] ?? 0);
   if ((landed?.at ?? again) >= deadline) return "its answer was late";
+  // Without the time nothing is settled.
   const isLost = ledger.losses.some(
-    (loss) => loss.process === process && loss.method === "settle" && loss.at >= at,
+    (loss) =>
+      loss.process === process &&
+      (loss.method === "settle" || loss.method === "clock") &&
+      loss.at >= at,
   );
   return isLost ? "the storage failed" : null;
 }
@@ -149,7 +153,8 @@ export const outcomeRules: readonly Rule[] = [
         const send = delivery.sends.findLast(({ flight }) => flight === delivery.flight);
         const isFree = outcome === "throttled" && delivery.throttles < FREE_THROTTLES;
         if (change.counted && isFree) return `a throttle of ${deliveryId} cost an attempt`;
-        const interrupted = send?.landed?.interrupted === true && outcome !== "delivered";
+        const isAnswered = outcome === "delivered" || outcome === "throttled";
+        const interrupted = send?.landed?.interrupted === true && !isAnswered;
         if (change.counted && interrupted) return `a stop cost ${deliveryId} an attempt`;
         const isLapse = change.lapses > delivery.lapses;
         return change.counted || isFree || interrupted || isLapse
