@@ -249,7 +249,7 @@ export async function play(plan: Plan): Promise<Outcome> {
     if (life.stopping) return;
     life.stopping = true;
     write({ type: "struck", at: askedAt, what: "stop", process: name, until: askedAt });
-    bus.stop({ deadlineMs }).then(() => {
+    void bus.stop({ deadlineMs }).then(() => {
       write({ type: "stopped", at: world.now, process: name, askedAt, deadlineMs });
       member.equipment = { ...member.equipment, ...equipment };
       bury(life, 500);
