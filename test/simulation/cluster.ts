@@ -236,6 +236,8 @@ export async function play(plan: Plan): Promise<Outcome> {
 
   function sent(life: Life, label: string): void {
     strikePoison(life, label);
+    const { running } = members[life.process] as Member;
+    if (life.stopsOnceSent && running?.life === life) stop(running, 0, {});
     const { ms, left } = life.naps;
     if (left === 0 || life.pausedUntil > world.now) return;
     life.naps = { ms, left: left - 1 };
@@ -275,7 +277,8 @@ export async function play(plan: Plan): Promise<Outcome> {
         else life.naps = { ms, left: NAPS };
         return;
       case "stop":
-        stop(running, ms, {});
+        if (ms > 0) stop(running, ms, {});
+        else life.stopsOnceSent = true;
         return;
       case "keys":
       case "abilities":

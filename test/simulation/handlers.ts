@@ -83,7 +83,7 @@ export function createHandlers(
       secret,
     });
     for (const { label } of items) onSent(life, label);
-    const isStubborn = chance.next() < 0.1;
+    const isStubborn = chance.next() < 0.25;
     const aborted = new Promise<null>((resolve) => {
       if (!isStubborn) signal.addEventListener("abort", () => resolve(null), { once: true });
     });

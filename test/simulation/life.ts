@@ -11,6 +11,8 @@ export interface Life extends Mortal {
   pausedUntil: number;
   /** Its machine will sleep for so long as soon as a handler has sent something, so many times. */
   naps: { readonly ms: number; readonly left: number };
+  /** It will be asked to stop at once as soon as a handler has sent something. */
+  stopsOnceSent: boolean;
   /** It reaches nobody before this instant: a machine that wakes finds no network at first. */
   offlineUntil: number;
   /** It was asked to stop. */
@@ -42,6 +44,7 @@ export function begin(world: World, { name, process, clocks, chance }: Begun): L
     alive: true,
     pausedUntil: 0,
     naps: { ms: 0, left: 0 },
+    stopsOnceSent: false,
     offlineUntil: 0,
     stopping: false,
     system: {

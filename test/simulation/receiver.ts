@@ -71,7 +71,7 @@ export function createReceiver(options: {
         if (next() < 0.7) take(sent);
         return { afterMs: latency, answer: { type: "broken" } };
       case "throttle":
-        return status(429, latency, spell.ms);
+        return status(429, next() < 0.5 ? latency : between(200, 2_000), spell.ms);
       case "down":
         return status(500);
       case "gone":

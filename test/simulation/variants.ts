@@ -553,4 +553,11 @@ export const variants: readonly Variant[] = [
     find: 'unknown: isAbandoned(outcome, policy) ? "abandon" : "retry",',
     replace: 'unknown: "retry",',
   },
+  {
+    name: "a Retry-After is not heard while stopping",
+    law: "7",
+    file: `${core}/deliver.ts`,
+    find: 'type === "delivered" || type === "throttled"',
+    replace: 'type === "delivered"',
+  },
 ];

@@ -157,6 +157,7 @@ export const outcomeRules: readonly Rule[] = [
         const interrupted = send?.landed?.interrupted === true && !isAnswered;
         if (change.counted && interrupted) return `a stop cost ${deliveryId} an attempt`;
         const isLapse = change.lapses > delivery.lapses;
+        if (isLapse && isAnswered) return `what ${deliveryId} was told (${outcome}) was not heard`;
         return change.counted || isFree || interrupted || isLapse
           ? null
           : `an attempt of ${deliveryId} (${outcome}) was not counted`;
