@@ -13,6 +13,7 @@ import type {
   Struck,
   Subscribed,
 } from "../log.ts";
+import { isAnswered } from "./rule.ts";
 
 /** What was stored of an event, and how far it has come. */
 export interface KnownEvent {
@@ -306,7 +307,8 @@ export function createLedger(): Ledger {
     }
 
     const isInterrupted =
-      send?.landed?.interrupted === true || change.lapses > (flight?.lapses ?? 0);
+      change.lapses > (flight?.lapses ?? 0) ||
+      (send?.landed?.interrupted === true && !isAnswered(outcome));
     const isFailure = (outcome === "failed" || outcome === "unknown") && !isInterrupted;
     if (
       subscription !== undefined &&

@@ -1,7 +1,15 @@
 import { contradictions } from "../../crash/contradictions.ts";
 import { wasStruck } from "./flights.ts";
 import type { KnownDelivery, KnownSend, Ledger } from "./ledger.ts";
-import { FREE_THROTTLES, firstOf, GRACE_MS, MAX_LAPSES, type Rule, type Terms } from "./rule.ts";
+import {
+  FREE_THROTTLES,
+  firstOf,
+  GRACE_MS,
+  isAnswered,
+  MAX_LAPSES,
+  type Rule,
+  type Terms,
+} from "./rule.ts";
 
 /** A bus waits for so long, after its handlers have ended, for what they did to be recorded. */
 const LAST_SETTLES_MS = 1_000;
@@ -153,11 +161,11 @@ export const outcomeRules: readonly Rule[] = [
         const send = delivery.sends.findLast(({ flight }) => flight === delivery.flight);
         const isFree = outcome === "throttled" && delivery.throttles < FREE_THROTTLES;
         if (change.counted && isFree) return `a throttle of ${deliveryId} cost an attempt`;
-        const isAnswered = outcome === "delivered" || outcome === "throttled";
-        const interrupted = send?.landed?.interrupted === true && !isAnswered;
+        const interrupted = send?.landed?.interrupted === true && !isAnswered(outcome);
         if (change.counted && interrupted) return `a stop cost ${deliveryId} an attempt`;
         const isLapse = change.lapses > delivery.lapses;
-        if (isLapse && isAnswered) return `what ${deliveryId} was told (${outcome}) was not heard`;
+        if (isLapse && isAnswered(outcome))
+          return `what ${deliveryId} was told (${outcome}) was not heard`;
         return change.counted || isFree || interrupted || isLapse
           ? null
           : `an attempt of ${deliveryId} (${outcome}) was not counted`;

@@ -42,6 +42,10 @@ export const START_WITHIN_MS = 250;
 /** A handler has so long to end after its time is over. */
 export const GRACE_MS = 500;
 
+/** Whether it is the word of a destination, which counts though its process was stopping. */
+export const isAnswered = (outcome: string): boolean =>
+  outcome === "delivered" || outcome === "throttled";
+
 /** The first complaint about any of these. */
 export function firstOf<Item>(
   items: Iterable<Item>,
