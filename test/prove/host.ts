@@ -39,8 +39,8 @@ const obey: { readonly [Do in Order["do"]]: (order: Extract<Order, { do: Do }>) 
   start: () => {
     bus.start();
     answer({ done: "start" });
-    void weigh();
   },
+  weigh: () => void weigh(),
   publish: async ({ events, everyMs }) => {
     const from = clock();
     const published: Promise<unknown>[] = [];

@@ -36,6 +36,8 @@ export type Order =
       readonly perSecond: number;
     }
   | { readonly do: "end the blast" }
+  /** Writes down its memory from now on; to know what is used it stands still each time. */
+  | { readonly do: "weigh" }
   /** Ends. */
   | { readonly do: "finish" };
 

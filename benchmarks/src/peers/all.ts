@@ -9,10 +9,12 @@ import {
   posthornSqliteNormal,
 } from "./posthorn.ts";
 import { rawPostgres } from "./raw-postgres.ts";
+import { rawRecord } from "./raw-record.ts";
 import { rawSqlite } from "./raw-sqlite.ts";
 
 export const peers: readonly Peer[] = [
   rawPostgres,
+  rawRecord,
   rawSqlite("NORMAL"),
   rawSqlite("FULL"),
   posthornPostgres,

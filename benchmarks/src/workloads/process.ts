@@ -11,6 +11,7 @@ import {
   posthornSqliteNormal,
 } from "../peers/posthorn.ts";
 import { rawPostgres } from "../peers/raw-postgres.ts";
+import { rawRecord } from "../peers/raw-record.ts";
 import { rawSqlite } from "../peers/raw-sqlite.ts";
 import { chunks, countdown, drained, inFlight, inPlace, present, rate } from "../play.ts";
 import { hire } from "../processes/hire.ts";
@@ -18,6 +19,7 @@ import { type Contest, ratio, type Workload } from "../workload.ts";
 
 const servers: readonly (readonly [Peer, number])[] = [
   [rawPostgres, 1_000],
+  [rawRecord, 1_000],
   [posthornPostgres, 2_000],
   [pgBoss, 4_000],
   [graphileWorker, 24],

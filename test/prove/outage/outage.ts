@@ -38,6 +38,7 @@ export const outage: Proof = async (play) =>
       await behave({ path: PATH, status: 503, afterMs: ANSWERS_AFTER_MS });
       const deliverer = await host("deliverer", CONCURRENCY);
       await deliverer.ask({ do: "start" });
+      deliverer.tell({ do: "weigh" });
       const phase = (name: string, count = samples): Promise<void> =>
         quiet.publish(stage, deliverer, name, count);
       await phase("warm", 10 * QUIET);
