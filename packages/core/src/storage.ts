@@ -252,7 +252,10 @@ export interface Candidate {
 export interface RouteInput {
   readonly request: RouteRequest;
   readonly events: readonly Unrouted[];
-  /** The organization's subscriptions, in the order of their ids. */
+  /**
+   * The organization's subscriptions, in the order of their ids: at least all that one of the events
+   * may match. Storage may leave out those that name event types, and none of the events'.
+   */
   candidates(organization: string): readonly Candidate[];
 }
 

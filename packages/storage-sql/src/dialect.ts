@@ -36,6 +36,9 @@ export interface Dialect {
   /** The table, for a `from`, to be read by one of its indexes, where planners can be told so. */
   by(table: TableName, index: string): string;
 
+  /** SQL: whether a text has another in it, byte for byte. */
+  has(whole: string, part: string): string;
+
   /**
    * Rows that go along with the statement, for its `from`: one parameter, made by `sent`. The
    * column `nr` has their order.

@@ -52,6 +52,8 @@ export interface Route {
 const REST_MS = 1_000;
 /** More subscriptions than that are not read whole, but for those that an event starts for. */
 const MANY = 50;
+/** Of an organization with events of more types than that, the database does not choose subscriptions. */
+const FEW_TYPES = 4;
 
 export function routing(dialect: Dialect): Route {
   const { table, rows, join, lookUp } = dialect;
@@ -63,8 +65,10 @@ export function routing(dialect: Dialect): Route {
   const inTurn = markersIn(dialect);
   const probe = `select 1 as due from ${table("unrouted")} where not_before <= ? order by position limit 1`;
   const read = `select e.* from ${rows("r", { id: "key" })} ${lookUp("events", "e")} on e.id = r.id`;
+  // A name between quotes is found in no other's; patterns, and what cannot be read, are left to the plan.
+  const mayMatch = `(r.named is null or ${dialect.has("s.event_types", "r.named")} or s.event_types like '%*%' or s.event_types not like '["%"]')`;
   const rosterOf = (columns: string): string =>
-    `select ${columns}, l.key_id, l.gate_ids, l.parked, l.next_due_at from ${rows("r", { organization: "key" })} ${join} ${table("subscriptions")} s on s.organization = r.organization ${join} ${table("lanes")} l on l.subscription_id = s.id order by s.id`;
+    `select ${columns}, l.key_id, l.gate_ids, l.parked, l.next_due_at from ${rows("r", { organization: "key", named: "text" })} ${join} ${table("subscriptions")} s on s.organization = r.organization and ${mayMatch} ${join} ${table("lanes")} l on l.subscription_id = s.id order by s.id`;
   const roster = rosterOf("s.*");
   const longRoster = rosterOf("s.id, s.organization, s.type, s.event_types, s.delivery_order");
   const subscriptionsOf = subscriptionsById(dialect);
@@ -83,19 +87,26 @@ export function routing(dialect: Dialect): Route {
     where: "t.position = r.position",
   });
 
-  /** Organizations that had many subscriptions when they were last seen: to read them all takes long. */
+  /** Organizations of which many subscriptions were found last: to read them all takes long. */
   const large = new Set<string>();
 
-  function* candidatesOf(organizations: ReadonlySet<string>): Script<Roster> {
-    const [long, short] = partition([...organizations], (organization) => large.has(organization));
-    const found: Row[] = [];
+  /** Those that the events may match, of each organization in the order of their ids. */
+  function* candidatesOf(events: readonly Row[]): Script<Roster> {
+    const wanted = Map.groupBy(events, (row) => text(row["organization"]));
+    const asked = [...wanted].flatMap(([organization, some]) => {
+      const types = new Set(some.map((row) => text(row["type"])));
+      const names =
+        types.size > FEW_TYPES ? [null] : [...types].map((type) => JSON.stringify(type));
+      return names.map((named) => ({ organization, named }));
+    });
+    const [long, short] = partition(asked, ({ organization }) => large.has(organization));
+    const found = new Map<string, Row>();
     for (const [select, some] of [[roster, short] as const, [longRoster, long] as const]) {
       if (some.length === 0) continue;
-      const asked = some.map((organization) => ({ organization }));
-      for (const row of yield* rowsOf(select, sent(asked))) found.push(row);
+      for (const row of yield* rowsOf(select, sent(some))) found.set(text(row["id"]), row);
     }
-    const known = yield* gates.read(found.flatMap(gateIdsOf));
-    const candidates = found.map((row): SqlCandidate => {
+    const known = yield* gates.read([...found.values()].flatMap(gateIdsOf));
+    const candidates = [...found.values()].map((row): SqlCandidate => {
       const organization = text(row["organization"]);
       const record = large.has(organization) ? null : toSubscription(row);
       const subscription = record ?? toMatched(row);
@@ -113,7 +124,7 @@ export function routing(dialect: Dialect): Route {
       return { subscription, record, lane, gates: gateIds.flatMap((id) => known.get(id) ?? []) };
     });
     const byOrganization = Map.groupBy(candidates, ({ lane }) => lane.organization);
-    for (const organization of organizations) {
+    for (const organization of wanted.keys()) {
       const count = byOrganization.get(organization)?.length ?? 0;
       if (count > MANY) large.add(organization);
       else large.delete(organization);
@@ -177,7 +188,8 @@ export function routing(dialect: Dialect): Route {
       const { now, maxEvents } = request;
       const { markers: taken, goOn: goRound } = yield* unrouted.take(now, maxEvents);
       if (taken.length === 0) return NOTHING_ROUTED;
-      const roster = yield* candidatesOf(new Set(taken.map((row) => text(row["organization"]))));
+      const found = yield* rowsOf(read, sent(taken.map((row) => ({ id: text(row["event_id"]) }))));
+      const roster = yield* candidatesOf(found);
       const serial = new Set(
         [...roster].flatMap(([organization, candidates]) =>
           candidates.some(({ lane }) => isSerial(lane.order)) ? [organization] : [],
@@ -188,10 +200,6 @@ export function routing(dialect: Dialect): Route {
         goRound(() => false);
         return { ...NOTHING_ROUTED, left };
       }
-      const found = yield* rowsOf(
-        read,
-        sent(markers.map((row) => ({ id: text(row["event_id"]) }))),
-      );
       const events = eventsOf(markers, found);
       const candidates: RouteInput["candidates"] = (organization) => roster.get(organization) ?? [];
 

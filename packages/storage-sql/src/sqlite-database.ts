@@ -39,8 +39,7 @@ export interface SqliteDatabaseOptions {
 /** How long a lock is waited for, in milliseconds: hosts may hold the only one there is. */
 const PATIENCE_MS = 10_000;
 const LONGEST_WAIT_MS = 100;
-/** How long one transaction after the other keeps the event loop, at most, from all else. */
-const BREATHE_EVERY_MS = 5;
+const TRIES_WITHOUT_SLEEP = 50;
 
 export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
   const { connection, isOwn, dialect, synchronous, system } = options;
@@ -76,25 +75,21 @@ export function sqliteDatabase(options: SqliteDatabaseOptions): Database {
     }
   }
 
-  let breathedAt = Number.NEGATIVE_INFINITY;
-  /** Whoever only awaits what is there at once lets no request through, and no timer. */
-  async function breathe(): Promise<void> {
-    const now = performance.now();
-    if (now - breathedAt < BREATHE_EVERY_MS) return;
-    breathedAt = now;
-    await setImmediate();
-    breathedAt = performance.now();
-  }
-
   async function patiently<Result>(work: () => Result): Promise<Result> {
-    await breathe();
-    for (let waited = 0; ; ) {
+    // Whoever only awaits what is there at once lets no request through, and no timer.
+    await setImmediate();
+    for (let [tries, waited] = [0, 0]; ; tries += 1) {
       try {
         return work();
       } catch (error) {
         if (!isBusy(error) || waited >= PATIENCE_MS) throw explained(error);
       }
-      // Transactions are short, so it asks often; the longer it has waited, the less that costs.
+      // Most transactions are shorter than the shortest sleep.
+      if (tries < TRIES_WITHOUT_SLEEP) {
+        await setImmediate();
+        continue;
+      }
+      // The longer it has waited, the less it costs to ask rarely.
       const wait = Math.min(Math.max(1, waited / 4), LONGEST_WAIT_MS);
       const ms = wait * (0.5 + system.random() / 2);
       await system.sleep(ms);

@@ -102,6 +102,7 @@ export function mysqlDialect(
     table,
     by: (name, suffix) => `${table(name)} force index (${index(name, suffix)})`,
     rows,
+    has: (whole, part) => `instr(${whole}, ${part}) > 0`,
     join: "straight_join",
     lookUp,
     update: ({ table: name, rows: columns, set, where }) =>

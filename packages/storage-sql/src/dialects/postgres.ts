@@ -87,6 +87,7 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     table,
     by: table,
     rows,
+    has: (whole, part) => `strpos(${whole}, ${part}) > 0`,
     join: "join",
     lookUp: (name, alias) => `join ${table(name)} ${alias}`,
     update: ({ table: name, rows: columns, set, where }) =>

@@ -61,6 +61,7 @@ export function sqliteDialect(
     table,
     by: (name, suffix) => `${table(name)} indexed by ${index(name, suffix)}`,
     rows,
+    has: (whole, part) => `instr(${whole}, ${part}) > 0`,
     join: "cross join",
     lookUp: (name, alias) => `cross join ${table(name)} ${alias}`,
     update: ({ table: name, rows: columns, set, where }) =>

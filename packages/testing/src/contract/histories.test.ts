@@ -108,6 +108,7 @@ const flaws: readonly Flaw[] = [
   ["loses an event that cannot be routed", losesBadEvents],
   ["loses deliveries that are too many", losesDeliveries],
   ["lets new deliveries overtake", letsOvertake],
+  ["looks for names only, not for patterns", overlooksPatterns],
   ["takes capitals for small letters", takesCapitalsForSmall],
   ["ignores spaces at the end of keys", trimsKeys],
   ["reports whatever the version is", reportsAnyway],
@@ -429,6 +430,23 @@ function letsOvertake(sound: Memory): Memory {
             })),
         }),
       ),
+  };
+}
+
+function overlooksPatterns(sound: Memory): Memory {
+  return {
+    ...sound,
+    route: (request, plan) =>
+      sound.route(request, ({ candidates, ...input }) => {
+        const named = new Set(input.events.map(({ event }) => event.type));
+        return plan({
+          ...input,
+          candidates: (organization) =>
+            candidates(organization).filter(({ subscription: { eventTypes } }) =>
+              eventTypes.some((pattern) => pattern === "*" || named.has(pattern)),
+            ),
+        });
+      }),
   };
 }
 

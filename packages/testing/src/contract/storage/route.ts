@@ -96,7 +96,8 @@ export const routeCases: readonly StorageCase[] = laws("route", {
     settle,
   }) => {
     const gate = aGate();
-    const { subscription } = await owe({ lane: { gates: [gate] }, at: NOW + 5 });
+    const record = { eventTypes: ["*"] };
+    const { subscription } = await owe({ record, lane: { gates: [gate] }, at: NOW + 5 });
     const seen = async (): Promise<readonly unknown[]> => {
       let state: readonly unknown[] = [];
       await publish();

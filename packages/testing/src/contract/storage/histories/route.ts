@@ -1,6 +1,7 @@
 import {
   type Candidate,
   type Claim,
+  matches,
   type Plan,
   planDeliveries,
   putOffMs,
@@ -169,8 +170,9 @@ function checkInput(model: Model, request: RouteRequest, { events, ...input }: R
   demand(maxEvents <= request.maxEvents, `The plan hears of ${maxEvents} events at most.`);
   agree("the plan's request", input.request, { ...request, maxEvents });
   checkEvents(model, events);
-  for (const organization of new Set(events.map(({ event }) => event.organization))) {
-    checkCandidates(model, organization, input.candidates(organization));
+  for (const [organization, own] of Map.groupBy(events, ({ event }) => event.organization)) {
+    const types = own.map(({ event }) => event.type);
+    checkCandidates(model, { organization, types }, input.candidates(organization));
   }
 }
 
@@ -214,11 +216,15 @@ function checkEvents(model: Model, given: RouteInput["events"]): void {
 
 function checkCandidates(
   model: Model,
-  organization: string,
+  { organization, types }: { readonly organization: string; readonly types: readonly string[] },
   candidates: readonly Candidate[],
 ): void {
+  const told = new Set(candidates.map(({ subscription }) => subscription.id));
+  const mayMatch = ({ record }: Lane): boolean =>
+    record.eventTypes.some((pattern) => types.some((type) => matches(pattern, type)));
   const lanes = [...model.lanes.values()]
     .filter(({ record, deleted }) => record.organization === organization && !deleted)
+    .filter((lane) => told.has(lane.record.id) || mayMatch(lane))
     .sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
   agree(
     "the plan's candidates, in the order of ids",
@@ -226,10 +232,10 @@ function checkCandidates(
     lanes.map((lane) => comparable(candidateOf(model, lane))),
   );
   for (const [index, lane] of lanes.entries()) {
-    const told = candidates[index]?.lane.nextDueAt ?? null;
+    const dueAt = candidates[index]?.lane.nextDueAt ?? null;
     demand(
-      maySayDue(model, lane, told),
-      `The plan hears that lane ${lane.record.id} has something due at ${told}.`,
+      maySayDue(model, lane, dueAt),
+      `The plan hears that lane ${lane.record.id} has something due at ${dueAt}.`,
     );
   }
 }

@@ -21,7 +21,12 @@ export interface Wish {
 }
 
 export const wish: Draw<Wish> = {
-  eventTypes: fc.constantFrom(["*"], ["thing_made", "webhook_disabled"], ["other", "thing_*"]),
+  eventTypes: fc.constantFrom(
+    ["*"],
+    ["thing_made", "webhook_disabled"],
+    ["other", "thing_*"],
+    ["other"],
+  ),
   keyId: fc.constantFrom(null, "key-1", "key-2"),
   gates: fc.constantFrom([], [0], [1], [0, 2], [2, 1]),
   isOther: seldom(fc.constant(true)),
