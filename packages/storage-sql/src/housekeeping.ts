@@ -4,7 +4,7 @@ import { type Dialect, queuedIn, sent, sentKeys, tested } from "./dialect.ts";
 import { lanesIn } from "./lanes.ts";
 import { queuesIn } from "./queues.ts";
 import { int, intOrNull, keyIdOf, text, toDelivery } from "./records.ts";
-import { change, type Param, rowsOf, type Script } from "./script.ts";
+import { change, type Param, type Row, rowsOf, type Script } from "./script.ts";
 
 const EXPIRED = "expired: it waited for too long";
 const EXPIRED_PARKED = "expired: the subscription was switched off";
@@ -42,7 +42,9 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
     `l.subscription_id not in (select coalesce(d.subscription_id, '') from ${table("deliveries")} d where d.ask_at is not null)`,
     `l.subscription_id not in (select coalesce(f.subscription_id, '') from ${table("flights")} f)`,
   ].join(" and ");
-  const deserted = `select l.subscription_id from ${table("lanes")} l where l.parked = 1 and l.deleted = 1 and ${unused} limit ${given("int")}${skipLocked}`;
+  // Looked up first, and then locked by their ids: by another index some would wait, not skip.
+  const deserted = `select l.subscription_id from ${table("lanes")} l where l.parked = 1 and l.deleted = 1 and ${unused} limit ${given("int")}`;
+  const lockDeserted = `select l.subscription_id from ${rows("r", { id: "key" })} ${dialect.lookUp("lanes", "l")} on l.subscription_id = r.id where l.deleted = 1 order by l.subscription_id${skipLocked}`;
   const stillDeserted = `select l.subscription_id from ${rows("r", { id: "key" })} ${dialect.lookUp("lanes", "l")} on l.subscription_id = r.id where ${unused}`;
   const removeLanes = dialect.remove("lanes", "subscription_id", "key");
 
@@ -134,8 +136,10 @@ export function housekeepingIn(dialect: Dialect): Housekeeping {
       if (left <= 0) return ended.length;
       const empty = yield* rowsOf(deserted, left);
       if (empty.length === 0) return ended.length;
-      const ids = sentIds(empty.map((row) => text(row["subscription_id"])));
-      const removed = yield* rowsOf(stillDeserted, ids);
+      const ids = (rows: readonly Row[]): string =>
+        sentIds(rows.map((row) => text(row["subscription_id"])));
+      const alone = yield* rowsOf(lockDeserted, ids(empty));
+      const removed = yield* rowsOf(stillDeserted, ids(alone));
       yield* change(removeLanes, sentKeys(removed.map((row) => text(row["subscription_id"]))));
       return ended.length + removed.length;
     },
