@@ -111,6 +111,8 @@ export interface Dialect {
   readonly forUpdate: string;
   /** After a select: locks its rows, and leaves out those that others have locked. */
   readonly skipLocked: string;
+  /** The same of a join, of which only the rows under an alias are locked; null if that cannot be said. */
+  readonly skipLockedOf: ((alias: string) => string) | null;
   /** After a select: sees what is committed, whatever the isolation, and keeps it from changing. */
   readonly forShare: string;
 

@@ -186,9 +186,10 @@ export function routing(dialect: Dialect): Route {
 
     route: function* (request, plan, inHaste) {
       const { now, maxEvents } = request;
-      const { markers: taken, goOn: goRound } = yield* unrouted.take(now, maxEvents);
+      const { markers: taken, events: known, goOn: goRound } = yield* unrouted.take(now, maxEvents);
       if (taken.length === 0) return NOTHING_ROUTED;
-      const found = yield* rowsOf(read, sent(taken.map((row) => ({ id: text(row["event_id"]) }))));
+      const found =
+        known ?? (yield* rowsOf(read, sent(taken.map((row) => ({ id: text(row["event_id"]) })))));
       const roster = yield* candidatesOf(found);
       const serial = new Set(
         [...roster].flatMap(([organization, candidates]) =>

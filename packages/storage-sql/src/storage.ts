@@ -189,9 +189,16 @@ export function sqlStorage<Name extends DialectName>(
     return { results, failures };
   }
 
+  /** This process has appended something since it last looked for what is to be routed. */
+  let hasAppended = false;
+
   return {
-    append: (events, tx) =>
-      tx === undefined ? appendOurselves(events) : join.play(tx, () => append(events)),
+    append: async (events, tx) => {
+      if (tx !== undefined) return join.play(tx, () => append(events));
+      const appended = await appendOurselves(events);
+      hasAppended = true;
+      return appended;
+    },
 
     ...(dialect.name === "sqlite" && {
       appendSync: (events, tx) => join.playSync(tx, () => append(events)),
@@ -199,7 +206,9 @@ export function sqlStorage<Name extends DialectName>(
 
     route: async (request, plan) => {
       const { now } = request;
-      if (!(await query(() => routes.isDue(now)))) return NOTHING_ROUTED;
+      const isExpected = hasAppended;
+      hasAppended = false;
+      if (!isExpected && !(await query(() => routes.isDue(now)))) return NOTHING_ROUTED;
       for (let { maxEvents } = request; ; maxEvents = Math.floor(maxEvents / 2)) {
         try {
           return await orInHaste(now, (inHaste) =>

@@ -15,11 +15,15 @@ export interface UnroutedTurns {
 
 interface Taken {
   readonly markers: readonly Row[];
+  /** Their events, if these were read at the same time. */
+  readonly events: readonly Row[] | null;
   /** Notes who had a turn: the next route begins with the first that is still waiting for its own. */
   goOn(isWaiting: (organization: string) => boolean): void;
 }
 
-const NOBODY: Taken = { markers: [], goOn: () => {} };
+const NOBODY: Taken = { markers: [], events: null, goOn: () => {} };
+/** Where no more markers were taken last, their events are read with them: one question less. */
+const FEW = 20;
 
 /**
  * Those that were published first; and if there are more of them, also the first ones of the
@@ -27,12 +31,33 @@ const NOBODY: Taken = { markers: [], goOn: () => {} };
  * known to this process alone.
  */
 export function unroutedIn(dialect: Dialect): UnroutedTurns {
-  const { table, by, rows, lookUp, given, skipLocked } = dialect;
+  const { table, by, rows, lookUp, given, skipLocked, skipLockedOf } = dialect;
   const columns = ["position", "event_id", "organization", "after_id", "tries"];
   const first = `select ${columns.join(", ")} from ${table("unrouted")} where not_before <= ? order by position limit ${given("int")}${skipLocked}`;
+  // Outer: a marker whose event is gone must not be overlooked.
+  const firstWithEvents =
+    skipLockedOf === null
+      ? null
+      : `select u.position, u.event_id, u.after_id, u.tries, u.organization as marked_for, e.* from ${table("unrouted")} u left join ${table("events")} e on e.id = u.event_id where u.not_before <= ? order by u.position limit ${given("int")}${skipLockedOf("u")}`;
   const those = `select ${columns.map((column) => `u.${column}`).join(", ")} from ${rows("r", { position: "int" })} ${lookUp("unrouted", "u")} on u.position = r.position where u.not_before <= ? order by u.position${skipLocked}`;
   const following = `select organization, position, not_before from ${by("unrouted", "organization")} where organization > ? order by organization, position limit ${given("int")}`;
   let stop = "";
+  let few = true;
+
+  /** The markers that come first; while there are few, with their events. */
+  function* lookFirst(now: number, most: number): Script<Pick<Taken, "markers" | "events">> {
+    if (few && firstWithEvents !== null) {
+      const limit = Math.min(most, FEW);
+      const found = yield* rowsOf(firstWithEvents, now, limit);
+      if (found.length < limit || limit === most) {
+        const markers = found.map((row) => ({ ...row, organization: row["marked_for"] }));
+        return { markers, events: found.filter((row) => row["id"] !== null) };
+      }
+    }
+    const markers = yield* rowsOf(first, now, most);
+    few = markers.length < FEW;
+    return { markers, events: null };
+  }
 
   return {
     take: function* (now, most) {
@@ -40,7 +65,8 @@ export function unroutedIn(dialect: Dialect): UnroutedTurns {
       const lock = (found: readonly Row[]): void => {
         for (const row of found) locked.set(positionOf(row), row);
       };
-      lock(yield* rowsOf(first, now, most));
+      const { markers, events } = yield* lookFirst(now, most);
+      lock(markers);
       if (locked.size === 0) return NOBODY;
       const seen = new Map<number, Row>(locked);
       let next: readonly string[] = [];
@@ -76,6 +102,7 @@ export function unroutedIn(dialect: Dialect): UnroutedTurns {
           const row = locked.get(position);
           return row === undefined ? [] : [row];
         }),
+        events: missing.length > 0 ? null : events,
         goOn: (isWaiting) => {
           const waiting = round.findIndex(isWaiting);
           stop = waiting === -1 ? (last ?? round.at(-1) ?? stop) : (round[waiting - 1] ?? stop);

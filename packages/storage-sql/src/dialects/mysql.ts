@@ -121,6 +121,7 @@ export function mysqlDialect(
     given: () => "?",
     forUpdate: " for update",
     skipLocked: " for update skip locked",
+    skipLockedOf: null,
     forShare: " lock in share mode",
     lockDue: function* (handlerType, keyId, now, most) {
       const due = yield* rowsOf(dueLanes, handlerType, keyId, now, MOST_IN_THE_WAY * most);

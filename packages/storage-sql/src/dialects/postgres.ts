@@ -106,6 +106,7 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     given,
     forUpdate: " for update",
     skipLocked: " for update skip locked",
+    skipLockedOf: (alias) => ` for update of ${alias} skip locked`,
     forShare: " for share",
     lockDue: (handlerType, keyId, now, most) => rowsOf(dueLanes, handlerType, keyId, now, most),
     lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} where ${LANES_AFTER} limit ${given("int")}`,

@@ -80,6 +80,7 @@ export function sqliteDialect(
     given: () => "?",
     forUpdate: "",
     skipLocked: "",
+    skipLockedOf: () => "",
     forShare: "",
     lockDue: (handlerType, keyId, now, most) => rowsOf(dueLanes, handlerType, keyId, now, most),
     lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} indexed by ${index("lanes", "turns")} where ${LANES_AFTER} limit ?`,
