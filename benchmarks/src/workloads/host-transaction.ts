@@ -81,7 +81,7 @@ export const hostTransaction: Workload = {
               add: (client, data) =>
                 bus.publish("parameter_updated", data, {
                   organization: data.organization,
-                  tx: pgTransaction(client),
+                  tx: pgTransaction(client, { prepare: true }),
                 }),
               end: async () => {
                 await bus.stop();

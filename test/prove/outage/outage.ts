@@ -45,7 +45,7 @@ export const outage: Proof = async (play) =>
       await phase("idle");
 
       for (let event = 0; event < FIRST; event += 1) {
-        const data = { label: `dead ${event}`, published: clock() };
+        const data = { label: `unheard ${event}`, published: clock() };
         await bus.publish("news", data, { organization });
       }
       await until("it to be found dead", 60_000, () => {

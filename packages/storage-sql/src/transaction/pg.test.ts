@@ -104,6 +104,31 @@ describe("pgTransaction", () => {
     });
   });
 
+  it("prepares nothing, unless it is told that connections keep what is prepared", () =>
+    withClient(async (client) => {
+      const prepared = async (): Promise<readonly string[]> => {
+        const { rows } = await client.query("select statement from pg_prepared_statements");
+        return rows.map(({ statement }) => statement);
+      };
+      const statement = { text: "select ?::text as said", params: ["hello"] };
+      await client.query("begin");
+      await pgTransaction(client).execute(statement);
+      expect(await prepared()).toEqual([]);
+      const tx = pgTransaction(client, { prepare: true });
+      for (let time = 0; time < 2; time += 1) {
+        expect(await tx.execute(statement)).toEqual({ rows: [{ said: "hello" }], affected: 1 });
+      }
+      expect(await prepared()).toEqual(["select $1::text as said"]);
+      await client.query("rollback");
+    }));
+
+  it("refuses an option that there is none of", () =>
+    withClient(async (client) => {
+      expect(() => pgTransaction(client, { prepared: true } as object)).toThrow(
+        'pgTransaction has no option "prepared". Its options are prepare.',
+      );
+    }));
+
   it("leaves it to the database what there is to say about a transaction that failed", () =>
     withClient(async (client) => {
       const tx = pgTransaction(client);
