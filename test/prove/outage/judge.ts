@@ -38,7 +38,7 @@ const MB = 2 ** 20;
 /**
  * A dead destination gets its ten failures, with what began beside them, and then one probe each
  * time; when it is back, twice as many at once after each success. What waits costs no memory, and
- * no time of others.
+ * no time of others. In the drain the machine is busy with what it takes; times are told, not judged.
  */
 export function judgeOutage(evidence: OutageEvidence): Verdict {
   const { hits, path, waiting, left, from, until, weights, samples, perLane, timed } = evidence;
@@ -84,14 +84,9 @@ export function judgeOutage(evidence: OutageEvidence): Verdict {
     Percentile,
     Percentile,
   ];
-  for (const [phase, loaded] of [
-    ["dead", dead],
-    ["drain", drain],
-  ] as const) {
-    const times = ratio(loaded, idle);
-    if (timed && times > MOST_RATIO) {
-      broken.push(`p99 of others ${times.toFixed(2)} times that of an idle bus: ${phase}`);
-    }
+  const times = ratio(dead, idle);
+  if (timed && times > MOST_RATIO) {
+    broken.push(`p99 of others ${times.toFixed(2)} times that of an idle bus`);
   }
   const returned = drained[0]?.at ?? until;
   const heaps = meanwhile.map(({ heap }) => heap / MB);
@@ -105,7 +100,7 @@ export function judgeOutage(evidence: OutageEvidence): Verdict {
       "others: samples in each phase": samples,
       "others: idle p99": shown(idle),
       "others: p99 while dead": shown(dead),
-      "others: ratio": ratio(dead, idle).toFixed(2),
+      "others: ratio": times.toFixed(2),
       "others: p99 in the drain": shown(drain),
       "others: ratio in the drain": ratio(drain, idle).toFixed(2),
       "first hit after the return (s)": ((returned - until) / 1_000).toFixed(1),
