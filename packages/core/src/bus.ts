@@ -295,7 +295,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
           await storage.history.events({ ...pageRequest(organization, page), type }),
           parseEvent,
         ),
-      prune: async ({ organization, before = clock.now() }) => {
+      prune: async ({ organization, before: given }) => {
         const problem = organizationProblem(organization);
         if (problem !== null) {
           throw new PosthornError(
@@ -303,6 +303,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
             `events.prune: organization ${problem}. Name the one whose events are to be forgotten.`,
           );
         }
+        const before = given ?? (await clock.told());
         for (let pruned = 0; ; ) {
           const step = await storage.prune({ organization, before, max: PRUNED_AT_ONCE });
           pruned += step;
@@ -331,7 +332,8 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
         ),
       redeliver: async ({ organization, id }) => {
         const newId = system.id();
-        const result = await storage.redeliver({ organization, id, newId, now: clock.now() });
+        const now = await clock.told();
+        const result = await storage.redeliver({ organization, id, newId, now });
         switch (result) {
           case "not_found":
             throw notFound("delivery", id);
@@ -352,7 +354,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
       },
       cancel: async ({ organization, id }) => {
         const reason = CANCELED;
-        const now = clock.now();
+        const now = await clock.told();
         const result = await storage.cancel({ organization, deliveryId: id, reason, now });
         if (result === "not_found") throw notFound("delivery", id);
         const found = await delivery({ organization, id });
@@ -367,7 +369,7 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
       },
       cancelAll: async ({ organization, subscriptionId, from = 0, until }) => {
         await subscriptions.get({ organization, id: subscriptionId });
-        const now = clock.now();
+        const now = await clock.told();
         const order = { organization, subscriptionId, from, until: until ?? now + 1, now };
         for (let canceled = 0; ; ) {
           const reason = CANCELED;
@@ -387,8 +389,8 @@ export function createEventBus<C extends Catalog, const H extends Handler, Tx = 
       unlisten();
     },
     wake,
-    health: () =>
-      checkHealth(storage, abilities, clock.now(), {
+    health: async () =>
+      checkHealth(storage, abilities, await clock.told(), {
         dispatcher: dispatcher.state,
         inFlight: dispatcher.inFlight,
       }),

@@ -26,6 +26,8 @@ export interface Clock {
   now(): number;
   /** Measures anew if the clocks have parted (a jump, a sleep) or the last measurement is old. */
   refresh(): Promise<void>;
+  /** The time, measured anew if need be: what the storage is told, where nothing has told it lately. */
+  told(): Promise<number>;
 }
 
 export function storageClock(storage: Pick<Storage, "clock">, system: System): Clock {
@@ -64,14 +66,20 @@ export function storageClock(storage: Pick<Storage, "clock">, system: System): C
   }
   const keepsMs = (): number =>
     anchored.tookMs <= LONGEST_ANSWER_MS ? REMEASURE_AFTER_MS : REMEASURE_SLOW_AFTER_MS;
+  const now = (): number => Math.floor(anchored.at + elapsed());
+  async function refresh(): Promise<void> {
+    if (measured && !partedSince(anchored) && elapsed() < keepsMs()) return;
+    measuring ??= measure().finally(() => {
+      measuring = null;
+    });
+    await measuring;
+  }
   return {
-    now: () => Math.floor(anchored.at + elapsed()),
-    refresh: async () => {
-      if (measured && !partedSince(anchored) && elapsed() < keepsMs()) return;
-      measuring ??= measure().finally(() => {
-        measuring = null;
-      });
-      await measuring;
+    now,
+    refresh,
+    told: async () => {
+      await refresh();
+      return now();
     },
   };
 }

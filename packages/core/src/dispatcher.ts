@@ -89,6 +89,10 @@ const LAST_SETTLE_MS = ABORT_GRACE_MS + 1_000;
 const COMMIT_LOOKS_MS = [5, 20, 80, 320] as const;
 /** About three seconds of retries: what cannot be given back lapses. */
 const RELEASE_TRIES = 7;
+/** How long places that became free may wait for others, to be filled in one look. */
+const REFILL_WITHIN_MS = 2;
+/** Which part of all places is worth a look at once. */
+const REFILL_PART = 1 / 8;
 /** How long it rests where something is due that others hold. */
 const HELD_FOR_MS = 20;
 
@@ -143,6 +147,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** How many flights have ended. */
   let landings = 0;
+  /** How many had when the last turn began. */
+  let landingsSeen = 0;
+  let refillAt = 0;
 
   /** Calls; what is in them is `deliveries`. */
   const inFlight = (): number => queue.pending + queue.size;
@@ -161,11 +168,23 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     endSleep?.();
   }
 
+  /** A place is free that something waits for. One look for each would cost more than the rest. */
+  function refill(): void {
+    const now = clock.now();
+    if (inFlight() === 0 || landings - landingsSeen >= REFILL_PART * concurrency) {
+      wake();
+    } else if (refillAt <= now) {
+      refillAt = now + REFILL_WITHIN_MS;
+      lookAt(refillAt);
+    }
+  }
+
   async function sleep(until: number): Promise<void> {
     const left = (): number => Math.min(until, ...looks) - clock.now();
     while (!woken && left() > 0) {
       const sleeper = new AbortController();
-      endSleep = () => sleeper.abort();
+      // With a reason, or one is made, stack and all.
+      endSleep = () => sleeper.abort("woken");
       await system.sleep(left(), sleeper.signal);
     }
     endSleep = null;
@@ -193,6 +212,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function takeTurn(): Promise<Turn> {
     await clock.refresh();
+    landingsSeen = landings;
     suspectFlies &&= inFlight() > 0;
     const routed = await route();
     for (const event of routed.unannounced) onRouted(event);
@@ -287,7 +307,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
           flights.end(place);
           deliveries -= call.length;
           landings += 1;
-          if (hungry) wake();
+          if (hungry) refill();
         });
     }
   }

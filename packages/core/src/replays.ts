@@ -67,7 +67,7 @@ export function createReplays({
 
   return {
     create: async ({ organization, subscriptionId, from, until, which = "dead" }) => {
-      const now = clock.now();
+      const now = await clock.told();
       const replay: Replay = {
         id: system.id(),
         organization,
@@ -92,7 +92,7 @@ export function createReplays({
         (replay) => replay,
       ),
     cancel: async (reference) => {
-      const isCanceled = await replays.cancel(reference, clock.now());
+      const isCanceled = await replays.cancel(reference, await clock.told());
       const replay = await get(reference);
       if (isCanceled) return replay;
       throw new PosthornError(

@@ -395,6 +395,8 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
 
     rotateSecret: async (reference, { tx, overlapMs = OVERLAP_MS } = {}) => {
       refuse(overlapIssues(overlapMs));
+      // In the host's transaction, to wait for a second connection could be to wait for ever.
+      if (tx === undefined) await clock.refresh();
       const { subscription, secret, liveUntil } = await rekey(reference, tx, (current, handler) => {
         const { generates } = handler;
         if (generates === undefined) {
@@ -441,7 +443,7 @@ export function createSubscriptions<C extends Catalog, H extends Handler, Tx>(op
 
     test: async (reference) => {
       const { id: subscriptionId, organization, type, name } = await load(reference);
-      const now = clock.now();
+      const now = await clock.told();
       const eventId = system.id();
       const delivery = {
         id: system.id(),

@@ -103,7 +103,8 @@ function grantsOf(
   terms: FlightTerms,
   { admit }: ClaimRules,
 ): { grants: readonly Grant[]; passed: Iterable<GateState> } {
-  const { now, slots, perLane } = terms;
+  const { now, slots } = terms;
+  const perLane = Math.min(terms.perLane, slots);
   const passed = new Map<string, GateState>();
   const grants: Grant[] = [];
   const room = roomIn(terms);
