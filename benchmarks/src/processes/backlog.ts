@@ -24,7 +24,6 @@ const watch = setInterval(() => {
 }, 20);
 
 const { storage, end } = await onPostgres(at);
-const { over, done } = countdown(claimed);
 const claims: number[] = [];
 const timed: Storage<never> = {
   ...storage,
@@ -57,6 +56,7 @@ for (let published = 0; published < waiting; published += BATCH) {
 const go = once(process, "message");
 process.send?.("filled");
 await go;
+const { over, done } = countdown(claimed);
 bus.lifecycle.on("delivery.delivered", () => done(1));
 const begun = performance.now();
 bus.start();
