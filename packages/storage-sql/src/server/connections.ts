@@ -30,3 +30,9 @@ export const IDLE_SECONDS = 5;
 
 /** For how long one statement waits for others' locks; then its transaction is played again. */
 export const LOCK_SECONDS = 1;
+
+/**
+ * What our transactions on PostgreSQL are played with. To compile a statement takes a quarter of a
+ * second where much waits, and each of ours looks at few rows.
+ */
+export const POSTGRES_SETTINGS = `set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'; set local statement_timeout = 0; set local jit = off`;

@@ -1,5 +1,5 @@
 import type { Reply, Row } from "../script.ts";
-import { type Connections, IDLE_SECONDS, LOCK_SECONDS } from "./connections.ts";
+import { type Connections, POSTGRES_SETTINGS } from "./connections.ts";
 import type { PreparedStatements } from "./prepared.ts";
 import { type Emitter, lending, type Session, watch } from "./session.ts";
 
@@ -30,7 +30,7 @@ export const isPgPool = (given: unknown): given is PgPool => {
   return typeof connect === "function" && typeof totalCount === "number";
 };
 
-const BEGIN = `begin isolation level read committed; set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'; set local statement_timeout = 0`;
+const BEGIN = `begin isolation level read committed; ${POSTGRES_SETTINGS}`;
 
 export const pgConnections = (
   pool: PgPool,

@@ -1,6 +1,6 @@
 import { PosthornError } from "@posthorn/core";
 import type { Reply, Row } from "../script.ts";
-import { type Connections, type Execute, IDLE_SECONDS, LOCK_SECONDS } from "./connections.ts";
+import { type Connections, type Execute, POSTGRES_SETTINGS } from "./connections.ts";
 import { failureOf } from "./failure.ts";
 import type { PreparedStatements } from "./prepared.ts";
 
@@ -35,9 +35,6 @@ export const isPostgresJs = (given: unknown): given is PostgresJs => {
 
 const answer = (rows: PostgresJsResult): Reply => ({ rows, affected: rows.count ?? 0 });
 
-/** Sent together with the first statement. */
-const SETTINGS = `set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'; set local statement_timeout = 0`;
-
 /** @throws PosthornError `invalid_options` if it would hand out rows that are not as the tables have them. */
 export function postgresJsConnections(
   sql: PostgresJs,
@@ -69,7 +66,8 @@ export function postgresJsConnections(
     plain: (play) => play(executeOn(sql)),
     transaction: (play, committing) =>
       sql.begin("isolation level read committed", async (tx) => {
-        tx.unsafe(SETTINGS).execute();
+        // Sent together with the first statement.
+        tx.unsafe(POSTGRES_SETTINGS).execute();
         const result = await play(untilClosed(executeOn(tx)));
         committing();
         return result;
