@@ -113,9 +113,7 @@ describe("the judge of an outage", () => {
   it("finds that others lost something, or waited for it", () => {
     expect(brokenBy({ others: quiet.slice(1) })).toEqual(["lost in phase idle: 1"]);
     const slow = [...phase("idle", 5), ...phase("dead", 11), ...phase("drain", 9)];
-    expect(brokenBy({ others: slow })).toEqual([
-      "p99 of others 2.20 times that of an idle bus",
-    ]);
+    expect(brokenBy({ others: slow })).toEqual(["p99 of others 2.20 times that of an idle bus"]);
     expect(brokenBy({ others: slow }, { timed: false })).toEqual([]);
   });
 });

@@ -35,4 +35,4 @@ export const LOCK_SECONDS = 1;
  * What our transactions on PostgreSQL are played with. To compile a statement takes a quarter of a
  * second where much waits, and each of ours looks at few rows.
  */
-export const POSTGRES_SETTINGS = `set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'; set local statement_timeout = 0; set local jit = off`;
+export const POSTGRES_SETTINGS: string = `set local idle_in_transaction_session_timeout = '${IDLE_SECONDS}s'; set local lock_timeout = '${LOCK_SECONDS}s'; set local statement_timeout = 0; set local jit = off`;

@@ -67,7 +67,10 @@ export function pgTransaction(
 
 const statements = preparedStatements();
 
-export function onPg(client: PgClient, { prepare = false } = {}): Carrier<"postgres"> {
+export function onPg(
+  client: PgClient,
+  { prepare = false }: PgTransactionOptions = {},
+): Carrier<"postgres"> {
   const checkout = Reflect.get(client, "release");
   return {
     dialect: "postgres",
