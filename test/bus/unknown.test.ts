@@ -2,6 +2,7 @@ import {
   createEventBus,
   delivered,
   failed,
+  type Outcome,
   type RetryPolicy,
   throttled,
   unknown,
@@ -177,31 +178,9 @@ describe("a process that goes", () => {
   });
 });
 
-describe("a handler that is told to stop, and was told to wait,", () => {
-  it("is heard: nothing goes before the time that its destination asked for", async () => {
-    const { handler, sent } = probe({
-      now: () => 0,
-      reply: (_, signal) =>
-        new Promise((resolve) => {
-          signal.addEventListener("abort", () => resolve(throttled({ retryAfterMs: 60_000 })));
-        }),
-    });
-    const storage = memoryStorage();
-    const system = virtualSystem();
-    const bus = createEventBus({ catalog, handlers: [handler], storage, system });
-    await bus.subscriptions.create(subscription);
-    await bus.publish("project_created", { name: "web" }, { organization });
-    bus.start();
-    while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
-    await bus.stop({ deadlineMs: 0 });
-    const { items } = await bus.deliveries.list({ organization });
-    expect(items).toMatchObject([{ status: "pending", attempts: 0, lapses: 0 }]);
-    expect(items[0]?.dueAt).toBeGreaterThanOrEqual(system.now() + 60_000);
-  });
-});
-
-describe("a handler that is told to stop, and does not know whether it has arrived,", () => {
-  it("has the last word on what follows, as ever", async () => {
+describe("a handler that is told to stop,", () => {
+  /** One that answers only then; what became of its delivery, and when. */
+  async function told(outcome: Outcome) {
     let signals = 0;
     const { handler, sent } = probe({
       now: () => 0,
@@ -209,7 +188,7 @@ describe("a handler that is told to stop, and does not know whether it has arriv
         new Promise((resolve) => {
           signal.addEventListener("abort", () => {
             signals += 1;
-            resolve(unknown("connection reset", { doubt: "abandon" }));
+            resolve(outcome);
           });
         }),
     });
@@ -222,6 +201,17 @@ describe("a handler that is told to stop, and does not know whether it has arriv
     while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await bus.stop({ deadlineMs: 0 });
     const { items } = await bus.deliveries.list({ organization });
+    return { items, signals, now: system.now() };
+  }
+
+  it("and was told to wait, is heard: nothing goes before the time that its destination asked for", async () => {
+    const { items, now } = await told(throttled({ retryAfterMs: 60_000 }));
+    expect(items).toMatchObject([{ status: "pending", attempts: 0, lapses: 0 }]);
+    expect(items[0]?.dueAt).toBeGreaterThanOrEqual(now + 60_000);
+  });
+
+  it("and does not know whether it has arrived, has the last word on what follows, as ever", async () => {
+    const { items, signals } = await told(unknown("connection reset", { doubt: "abandon" }));
     expect(signals).toBe(1);
     expect(items).toMatchObject([{ status: "dead", reason: expect.stringContaining("abandoned") }]);
   });

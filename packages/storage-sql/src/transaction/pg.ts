@@ -26,8 +26,8 @@ interface PgResult {
 
 export interface PgTransactionOptions {
   /**
-   * Whether its connection may keep prepared statements: a publish then costs the server about half as
-   * much. Default false: a pooler that gives each transaction another connection would answer with an
+   * Whether its connection may keep prepared statements: what a publish says is then parsed and planned
+   * once, not each time. Default false: a pooler that gives each transaction another connection would answer with an
    * error, and that ends a transaction.
    */
   readonly prepare?: boolean | undefined;
