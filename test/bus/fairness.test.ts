@@ -1,5 +1,6 @@
-import { delivered } from "@posthorn/core";
-import { createTestBus } from "@posthorn/testing";
+import { createEventBus, delivered } from "@posthorn/core";
+import { memoryStorage } from "@posthorn/storage-memory";
+import { createTestBus, virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
 import { catalog, probe } from "./probe.ts";
 
@@ -69,6 +70,64 @@ describe("fairness between organizations", () => {
     await bus.drain();
     const last = sent.findLastIndex(({ to }) => to !== "busy");
     expect(last - after).toBeLessThanOrEqual(2 * quiet.length + 4 * CONCURRENCY);
+  });
+});
+
+describe("what was claimed ahead", () => {
+  it("waits behind whoever has less under way, however much later it came", async () => {
+    const held: { readonly to: string; end(): void }[] = [];
+    const { handler } = probe({
+      now: () => 0,
+      reply: ({ to }) =>
+        new Promise((resolve) => held.push({ to, end: () => resolve(delivered()) })),
+    });
+    const system = virtualSystem();
+    const storage = memoryStorage();
+    const bus = createEventBus({
+      catalog,
+      handlers: [handler],
+      storage,
+      system,
+      concurrency: CONCURRENCY,
+    });
+    const settle = async (): Promise<void> => {
+      for (let turn = 0; turn < 20; turn += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const publish = (organization: string): Promise<unknown> =>
+      bus.publish("project_created", { name: "web" }, { organization });
+    for (const organization of ["busy", "busy", "eager", "eager", "quiet"]) {
+      await bus.subscriptions.create({
+        organization,
+        name: organization,
+        eventTypes: ["*"],
+        type: "probe",
+        configuration: { to: organization },
+      });
+    }
+    for (let event = 0; event < 100; event += 1) {
+      await Promise.all(["busy", "eager"].map(publish));
+    }
+    bus.start();
+    for (let step = 0; step < 20; step += 1) {
+      await settle();
+      for (const { end } of held.splice(0)) end();
+      system.moveTo(system.now() + 2);
+    }
+    await settle();
+    expect(held).toHaveLength(CONCURRENCY);
+    expect((await bus.health()).inFlight).toBeGreaterThan(CONCURRENCY);
+    await publish("quiet");
+    await settle();
+    system.moveTo(system.now() + 2);
+    await settle();
+    expect(held.map(({ to }) => to)).not.toContain("quiet");
+    held[0]?.end();
+    await settle();
+    expect(held.at(-1)?.to).toBe("quiet");
+    for (const { end } of held) end();
+    await bus.stop({ deadlineMs: 0 });
   });
 });
 

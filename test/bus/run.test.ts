@@ -135,6 +135,47 @@ describe("start", () => {
     expect(new Set(await statuses())).toEqual(new Set(["delivered"]));
   });
 
+  it("never has more in flight than its concurrency, when it claims ahead because they end fast", async () => {
+    const asked: number[] = [];
+    const flying = { now: 0, most: 0 };
+    const held: (() => void)[] = [];
+    const { storage, bus, publish, statuses, pass } = await setup(
+      async () => {
+        flying.now += 1;
+        flying.most = Math.max(flying.most, flying.now);
+        await new Promise<void>((resolve) => held.push(resolve));
+        flying.now -= 1;
+        return delivered();
+      },
+      { concurrency: 8 },
+    );
+    const { claim, route } = storage;
+    Object.assign(storage, {
+      claim: (...args: Parameters<typeof claim>) => {
+        asked.push(args[0].slots + flying.now);
+        return claim(...args);
+      },
+      route: (...args: Parameters<typeof route>) => {
+        asked.push(args[0].slots + flying.now);
+        return route(...args);
+      },
+    });
+    for (let index = 0; index < 60; index += 1) await publish(`p${index}`);
+    bus.start();
+    for (let ended = 0; ended < 60; ) {
+      await settle();
+      const some = held.splice(0);
+      ended += some.length;
+      for (const end of some) end();
+      await pass(2);
+    }
+    expect(flying.most).toBe(4);
+    expect(Math.max(...asked)).toBeGreaterThan(8);
+    expect(Math.max(...asked)).toBeLessThanOrEqual(16);
+    expect(new Set(await statuses())).toEqual(new Set(["delivered"]));
+    await bus.stop();
+  });
+
   it("survives a storage that fails for a while, and says so", async () => {
     const system = virtualSystem();
     const real = memoryStorage();

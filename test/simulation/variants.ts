@@ -73,9 +73,9 @@ export const variants: readonly Variant[] = [
     name: "acknowledged before sent",
     law: "I4",
     file: `${core}/dispatcher.ts`,
-    find: "const landing = await deliver(call, stopping.signal);",
+    find: "const landing = await queue",
     replace: `await settle(call, { type: "attempted", outcome: { type: "delivered" }, startedAt: clock.now(), durationMs: 0, interrupted: false });
-    const landing = await deliver(call, stopping.signal);`,
+    const landing = await queue`,
   },
   {
     name: "breaker spends attempts",

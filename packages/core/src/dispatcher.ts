@@ -2,7 +2,7 @@ import PQueue from "p-queue";
 import { callsOf } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import { ABORT_GRACE_MS, type Deliver } from "./deliver.ts";
-import type { Call, Claim } from "./delivery.ts";
+import type { Call } from "./delivery.ts";
 import { PosthornError } from "./errors.ts";
 import type { StoredEvent } from "./event.ts";
 import { createPulse } from "./heartbeat.ts";
@@ -12,6 +12,7 @@ import type { LifecycleEmitter } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import { atPace, FIRST_PACE, paced } from "./pace.ts";
 import { backoff, persist } from "./persist.ts";
+import { createPlaces } from "./places.ts";
 import { planDeliveries } from "./plan.ts";
 import { describe } from "./redact.ts";
 import { countFlights } from "./room.ts";
@@ -89,12 +90,20 @@ const LAST_SETTLE_MS = ABORT_GRACE_MS + 1_000;
 const COMMIT_LOOKS_MS = [5, 20, 80, 320] as const;
 /** About three seconds of retries: what cannot be given back lapses. */
 const RELEASE_TRIES = 7;
-/** How long places that became free may wait for others, to be filled in one look. */
-const REFILL_WITHIN_MS = 2;
-/** Which part of all places is worth a look at once. */
-const REFILL_PART = 1 / 8;
+/** For how long what is due may keep events from being routed. */
+const DUE_FIRST_MS = 10;
 /** How long it rests where something is due that others hold. */
 const HELD_FOR_MS = 20;
+
+/** Nothing was routed; it is looked at again in a moment, or as soon as a place is free. */
+const LATER: RouteResult = {
+  claims: [],
+  unannounced: [],
+  unroutable: null,
+  events: 0,
+  left: 1,
+  deliveries: 0,
+};
 
 interface Turn {
   /** It moved something: another turn may find more. */
@@ -145,15 +154,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let woken = false;
   let endSleep: (() => void) | null = null;
 
-  /** How many flights have ended. */
-  let landings = 0;
-  /** How many had when the last turn began. */
-  let landingsSeen = 0;
-  let refillAt = 0;
-
-  /** Calls; what is in them is `deliveries`. */
-  const inFlight = (): number => queue.pending + queue.size;
+  const places = createPlaces({ concurrency, clock, system });
+  /** Drains that go on: they wait for no time to pass. */
+  let drains = 0;
+  /** In all calls. */
   let deliveries = 0;
+
+  /** What was routed last began at once, most of it, or waits only for what came before it. */
+  let begins = true;
+  /** When something was routed last. */
+  let routedAt = Number.NEGATIVE_INFINITY;
+  /** Something is due that was not claimed, for want of places alone. */
+  let isDue = false;
+  /** What waits comes before what is to be routed, which took all places before it could. */
+  let claimsFirst = false;
 
   function wake(): void {
     if (woken) return;
@@ -170,13 +184,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** A place is free that something waits for. One look for each would cost more than the rest. */
   function refill(): void {
-    const now = clock.now();
-    if (inFlight() === 0 || landings - landingsSeen >= REFILL_PART * concurrency) {
-      wake();
-    } else if (refillAt <= now) {
-      refillAt = now + REFILL_WITHIN_MS;
-      lookAt(refillAt);
-    }
+    const instant = places.worthALookAt();
+    if (instant === 0) wake();
+    else lookAt(instant);
   }
 
   async function sleep(until: number): Promise<void> {
@@ -212,15 +222,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   async function takeTurn(): Promise<Turn> {
     await clock.refresh();
-    landingsSeen = landings;
-    suspectFlies &&= inFlight() > 0;
+    places.beginTurn();
+    suspectFlies &&= places.taken > 0;
+    const first = claimsFirst ? await claim() : null;
     const routed = await route();
-    for (const event of routed.unannounced) onRouted(event);
-    if (routed.unroutable !== null) reportUnroutable(routed.unroutable);
-    launch(routed.claims);
-
-    const claimed = await claim();
-    launch(claimed?.claims ?? []);
+    const claimed = first ?? (await claim());
+    claimsFirst = !claimsFirst && claimed === null && routed.claims.length > 0;
     const appended = lapses.report(claimed?.lapsed ?? []);
     const replayed = await replay();
     const again = routed.left > 0 ? clock.now() + LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
@@ -238,19 +245,42 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     };
   }
 
+  const freePlaces = (): number => (drains > 0 ? places.unused : places.free());
+
   async function route(): Promise<RouteResult> {
-    const maxEvents = atPace(pace, MOST_EVENTS);
+    const slots = quarantine || suspectFlies ? 0 : freePlaces();
+    const maxEvents = mostEvents(slots);
+    if (maxEvents === 0) {
+      hungry = true;
+      return LATER;
+    }
     const maxDeliveries = atPace(pace, MOST_DELIVERIES);
-    const slots = quarantine || suspectFlies ? 0 : concurrency - inFlight();
     const began = system.mono();
     const routed = await storage.route({ ...terms(slots), maxEvents, maxDeliveries }, (input) =>
       planDeliveries(input, system.id),
     );
+    routedAt = began;
     if (routed.events > 0) {
-      const filled = Math.max(routed.events / maxEvents, routed.deliveries / maxDeliveries);
+      const most = atPace(pace, MOST_EVENTS);
+      const filled = Math.max(routed.events / most, routed.deliveries / maxDeliveries);
       pace = paced(pace, { tookMs: system.mono() - began, filled });
     }
+    if (routed.deliveries > 0) begins = isDue || 2 * routed.claims.length >= routed.deliveries;
+    for (const event of routed.unannounced) onRouted(event);
+    if (routed.unroutable !== null) reportUnroutable(routed.unroutable);
+    launch(callsOf(routed.claims));
     return routed;
+  }
+
+  /**
+   * How many events are routed now; 0 if none yet. While places become free, as many as can begin at
+   * once: what waits is written a second time when it begins.
+   */
+  function mostEvents(slots: number): number {
+    const most = atPace(pace, MOST_EVENTS);
+    if (!begins || perCall.size > 0 || (slots === 0 && places.isStill)) return most;
+    if (isDue && system.mono() - routedAt < DUE_FIRST_MS) return 0;
+    return Math.min(most, slots);
   }
 
   /** Takes a replay one step further, if one runs. */
@@ -280,47 +310,52 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function claim(): Promise<(ClaimResult & Pick<Turn, "held">) | null> {
     await clock.refresh();
     if (state === "stopped") return null;
-    const free = concurrency - inFlight();
-    const alone = quarantine && inFlight() === 0;
+    const free = freePlaces();
+    const alone = quarantine && places.taken === 0;
     hungry = free === 0 || suspectFlies || (quarantine && !alone);
+    if (free === 0 && places.unused > 0) refill();
     if (hungry) return null;
     hungry = flights.isFull(limits);
     const request = { ...terms(free), alone };
     const result = await storage.claim(request, { admit, lapse: lapses.rule });
     const { claims, nextDueAt } = result;
+    const calls = callsOf(claims);
+    isDue = nextDueAt !== null && nextDueAt <= request.now && calls.length >= free;
     quarantine = alone ? false : result.suspects;
     suspectFlies = alone && claims.length > 0;
-    if (quarantine && inFlight() + claims.length === 0) return claim();
+    if (quarantine && places.taken + claims.length === 0) return claim();
     const held = claims.length === 0 && nextDueAt !== null && nextDueAt <= request.now;
+    launch(calls);
     return { ...result, held };
   }
 
-  function launch(claims: readonly Claim[]): void {
-    for (const call of callsOf(claims)) {
-      const [{ subscriptionId, event }] = call;
-      const place = { subscriptionId, organization: event.organization };
-      flights.begin(place);
+  function launch(calls: readonly Call[]): void {
+    for (const call of calls) {
+      places.take();
       deliveries += call.length;
-      void queue
-        .add(() => fly(call))
-        .finally(() => {
-          flights.end(place);
-          deliveries -= call.length;
-          landings += 1;
-          if (hungry) refill();
-        });
+      void fly(call).finally(() => {
+        deliveries -= call.length;
+        places.leave();
+        if (hungry) refill();
+      });
     }
   }
 
-  /** Resolves when something that is in flight has ended. */
-  const landing = (): Promise<void> =>
-    new Promise((resolve) => {
-      queue.addEventListener("next", () => resolve(), { once: true });
-    });
+  async function allLanded(): Promise<void> {
+    while (places.taken > 0) await places.left();
+  }
 
+  /** Its place is free for another as soon as its handler has answered. */
   async function fly(call: Call): Promise<void> {
-    if (state === "stopped") return giveBack(call, clock.now(), "the bus is stopping");
-    const landing = await deliver(call, stopping.signal);
+    const [{ subscriptionId, event }] = call;
+    const place = { subscriptionId, organization: event.organization };
+    // Whoever has least under way goes first: what was claimed ahead holds up nobody else's.
+    const priority = -(flights.byOrganization.get(event.organization) ?? 0);
+    flights.begin(place);
+    const landing = await queue
+      .add(async () => (state === "stopped" ? null : deliver(call, stopping.signal)), { priority })
+      .finally(() => flights.end(place));
+    if (landing === null) return giveBack(call, clock.now(), "the bus is stopping");
     if (landing.type === "not_started") return giveBack(call, landing.dueAt, landing.why);
     const dueAt = await settle(call, landing);
     if (dueAt !== null) lookAt(dueAt);
@@ -374,13 +409,26 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (swept === max || pruned > 0) tidyAt = now;
   }
 
+  async function drain(): Promise<Drained> {
+    for (;;) {
+      if (state === "stopped") throw stoppedError("drain");
+      const before = places.ended;
+      const { progressed, starved, held, left, nextDueAt } = await turn();
+      if (progressed || places.ended > before) continue;
+      if (places.taken > 0) await places.left();
+      else if (left) await system.sleep(LOOK_AGAIN_MS);
+      else if (!starved && (nextDueAt === null || nextDueAt > clock.now())) return { nextDueAt };
+      else if (held) await system.sleep(HELD_FOR_MS);
+    }
+  }
+
   async function stop(deadlineMs: number): Promise<void> {
     state = "stopped";
     wake();
     const landed = new AbortController();
     const ended = loop
       .then(() => previousTurn.catch(() => {}))
-      .then(() => Promise.all([queue.onIdle(), pulse.end()]))
+      .then(() => Promise.all([allLanded(), pulse.end()]))
       .then(() => landed.abort());
     await Promise.race([ended, system.sleep(deadlineMs, landed.signal)]);
     stopping.abort();
@@ -411,15 +459,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       loop = run();
     },
     drain: async () => {
-      for (;;) {
-        if (state === "stopped") throw stoppedError("drain");
-        const before = landings;
-        const { progressed, starved, held, left, nextDueAt } = await turn();
-        if (progressed || landings > before) continue;
-        if (inFlight() > 0) await landing();
-        else if (left) await system.sleep(LOOK_AGAIN_MS);
-        else if (!starved && (nextDueAt === null || nextDueAt > clock.now())) return { nextDueAt };
-        else if (held) await system.sleep(HELD_FOR_MS);
+      drains += 1;
+      try {
+        return await drain();
+      } finally {
+        drains -= 1;
       }
     },
     stop: (deadlineMs) => {

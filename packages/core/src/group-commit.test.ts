@@ -26,13 +26,13 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 describe("what arrives while nothing is being written", () => {
   it("is written at once, before the caller goes on", () => {
     const { groups, write } = heldWrite();
-    void groupCommit(write, 10)("a");
+    void groupCommit(write, { maxGroup: 10 })("a");
     expect(groups).toEqual([["a"]]);
   });
 
   it("is written alone", async () => {
     const { groups, write, end } = heldWrite();
-    const commit = groupCommit(write, 10);
+    const commit = groupCommit(write, { maxGroup: 10 });
     for (const item of ["a", "b"]) {
       const committed = commit(item);
       end();
@@ -46,7 +46,7 @@ describe("what arrives while nothing is being written", () => {
 describe("what arrives while something is being written", () => {
   it("is written next, as one group, in the order in which it came", async () => {
     const { groups, write, end } = heldWrite();
-    const commit = groupCommit(write, 10);
+    const commit = groupCommit(write, { maxGroup: 10 });
     const all = Promise.all(["a", "b", "c", "d"].map(commit));
     await settled();
     expect(groups).toEqual([["a"]]);
@@ -59,7 +59,7 @@ describe("what arrives while something is being written", () => {
 
   it("is written next together with what those ask who are answered then", async () => {
     const { groups, write, end } = heldWrite();
-    const commit = groupCommit(write, 10);
+    const commit = groupCommit(write, { maxGroup: 10 });
     const caller = async (name: string): Promise<void> => {
       for (const item of [`${name}1`, `${name}2`]) await commit(item);
     };
@@ -74,7 +74,7 @@ describe("what arrives while something is being written", () => {
 
   it("is cut into groups that are not larger than allowed", async () => {
     const { groups, write, end } = heldWrite();
-    const commit = groupCommit(write, 2);
+    const commit = groupCommit(write, { maxGroup: 2 });
     const all = Promise.all(["a", "b", "c", "d"].map(commit));
     for (let writes = 0; writes < 3; writes += 1) {
       end();
@@ -85,17 +85,49 @@ describe("what arrives while something is being written", () => {
   });
 });
 
+describe("what is large enough to be written beside another group", () => {
+  const beside = { weightOf: (item: string) => item.length, from: 4 };
+
+  it("is, as soon as so much waits, and no third one with it", async () => {
+    const { groups, write, end } = heldWrite();
+    const commit = groupCommit(write, { maxGroup: 10, beside });
+    const all = Promise.all(["a", "bb", "cc", "dddd", "e"].map(commit));
+    expect(groups).toEqual([["a"], ["bb", "cc"]]);
+    for (let writes = 0; writes < 3; writes += 1) {
+      end();
+      await settled();
+    }
+    await expect(all).resolves.toEqual(["a!", "bb!", "cc!", "dddd!", "e!"]);
+    expect(groups).toEqual([["a"], ["bb", "cc"], ["dddd", "e"]]);
+  });
+
+  it("is not where little waits: it is written next, in the order in which it came", async () => {
+    const { groups, write, end } = heldWrite();
+    const commit = groupCommit(write, { maxGroup: 10, beside });
+    const all = Promise.all(["aaaaaaaa", "b", "c"].map(commit));
+    expect(groups).toEqual([["aaaaaaaa"]]);
+    end();
+    await settled();
+    end();
+    await all;
+    expect(groups).toEqual([["aaaaaaaa"], ["b", "c"]]);
+  });
+});
+
 describe("a group that fails", () => {
   const bad = new Error("bad");
 
   it("is tried again one by one, so that one bad item fails alone", async () => {
     const groups: (readonly string[])[] = [];
-    const commit = groupCommit(async (items: readonly string[]) => {
-      groups.push(items);
-      await settled();
-      if (items.includes("bad")) throw bad;
-      return items;
-    }, 10);
+    const commit = groupCommit(
+      async (items: readonly string[]) => {
+        groups.push(items);
+        await settled();
+        if (items.includes("bad")) throw bad;
+        return items;
+      },
+      { maxGroup: 10 },
+    );
     const all = Promise.allSettled(["first", "a", "bad", "b"].map(commit));
     expect((await all).map(({ status }) => status)).toEqual([
       "fulfilled",
@@ -107,10 +139,13 @@ describe("a group that fails", () => {
   });
 
   it("because the write throws at once is like any other", async () => {
-    const commit = groupCommit((items: readonly string[]) => {
-      if (items.includes("bad")) throw bad;
-      return Promise.resolve(items);
-    }, 10);
+    const commit = groupCommit(
+      (items: readonly string[]) => {
+        if (items.includes("bad")) throw bad;
+        return Promise.resolve(items);
+      },
+      { maxGroup: 10 },
+    );
     const results = await Promise.allSettled(["first", "bad", "a"].map(commit));
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     await expect(commit("later")).resolves.toBe("later");
@@ -118,7 +153,7 @@ describe("a group that fails", () => {
 
   it("of one is not tried again, and does not stop what comes after", async () => {
     const { groups, write, end, fail } = heldWrite();
-    const commit = groupCommit(write, 10);
+    const commit = groupCommit(write, { maxGroup: 10 });
     const failing = commit("a");
     const next = commit("b");
     fail(bad);
@@ -141,17 +176,20 @@ describe("however calls and writes interleave", () => {
         async (s, calls, max) => {
           const first: number[] = [];
           let writing = 0;
-          const commit = groupCommit(async (items: readonly number[]) => {
-            writing += 1;
-            expect(writing).toBe(1);
-            expect(items.length).toBeLessThanOrEqual(max);
-            first.push(...items.filter((item) => !first.includes(item)));
-            const failed = items.some((item) => calls[item]?.fails);
-            await s.schedule(Promise.resolve(), `write ${items.join()}`);
-            writing -= 1;
-            if (failed) throw new Error(`failed: ${items.join()}`);
-            return items.map((item) => item * 2);
-          }, max);
+          const commit = groupCommit(
+            async (items: readonly number[]) => {
+              writing += 1;
+              expect(writing).toBe(1);
+              expect(items.length).toBeLessThanOrEqual(max);
+              first.push(...items.filter((item) => !first.includes(item)));
+              const failed = items.some((item) => calls[item]?.fails);
+              await s.schedule(Promise.resolve(), `write ${items.join()}`);
+              writing -= 1;
+              if (failed) throw new Error(`failed: ${items.join()}`);
+              return items.map((item) => item * 2);
+            },
+            { maxGroup: max },
+          );
           const results: Promise<unknown>[] = [];
           const callers = s.scheduleSequence(
             calls.map(({ pause }, index) => ({

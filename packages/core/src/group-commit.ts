@@ -3,7 +3,18 @@ import { isPosthornError } from "./errors.ts";
 /** Writes items in groups; answers for each item what the write answered for it. */
 export type GroupWrite<Item, Result> = (items: readonly Item[]) => Promise<readonly Result[]>;
 
+export interface GroupOptions<Item> {
+  /** How many items are written together at most. */
+  readonly maxGroup: number;
+  /**
+   * How much an item is, and from how much on a group is written beside another one: the answers of
+   * the two come in any order. Absent: never.
+   */
+  readonly beside?: { readonly weightOf: (item: Item) => number; readonly from: number };
+}
+
 const TURNS_TO_ASK_AGAIN = 20;
+const MOST_AT_ONCE = 2;
 
 /**
  * Gathers what arrives while the previous write is in flight, and writes it as one group. Idle,
@@ -14,7 +25,7 @@ const TURNS_TO_ASK_AGAIN = 20;
  */
 export function groupCommit<Item, Result>(
   write: GroupWrite<Item, Result>,
-  maxGroup: number,
+  { maxGroup, beside }: GroupOptions<Item>,
 ): (item: Item) => Promise<Result> {
   interface Waiting {
     readonly item: Item;
@@ -22,10 +33,16 @@ export function groupCommit<Item, Result>(
     readonly reject: (error: unknown) => void;
   }
   let waiting: Waiting[] = [];
-  let writing = false;
+  let writing = 0;
+
+  function isWorthAnother(): boolean {
+    if (writing === 0) return true;
+    if (beside === undefined || writing === MOST_AT_ONCE) return false;
+    return waiting.reduce((sum, { item }) => sum + beside.weightOf(item), 0) >= beside.from;
+  }
 
   async function writeGroups(): Promise<void> {
-    writing = true;
+    writing += 1;
     while (waiting.length > 0) {
       const group = waiting.slice(0, maxGroup);
       waiting = waiting.slice(maxGroup);
@@ -38,7 +55,7 @@ export function groupCommit<Item, Result>(
         else for (const { reject } of group) reject(error);
       }
     }
-    writing = false;
+    writing -= 1;
   }
 
   async function writeSingly(group: readonly Waiting[]): Promise<void> {
@@ -55,7 +72,7 @@ export function groupCommit<Item, Result>(
   return (item) =>
     new Promise<Result>((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      if (!writing) void writeGroups();
+      if (isWorthAnother()) void writeGroups();
     });
 }
 

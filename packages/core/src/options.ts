@@ -24,8 +24,9 @@ export interface EventBusOptions<C extends Catalog, H extends Handler, Tx = neve
   /** Of pino's shape. Default: silent. */
   readonly logger?: Logger | undefined;
   /**
-   * How many deliveries this process has in flight at most, 1 to 10,000; those that go in one call
-   * count as one. Default 50.
+   * How many deliveries are under way in this process at most, 1 to 10,000; those that go in one
+   * call count as one. Where they end fast, up to as many again are claimed ahead, and wait for their
+   * turn in the process for some milliseconds. Default 50.
    */
   readonly concurrency?: number | undefined;
   /**

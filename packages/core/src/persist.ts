@@ -30,12 +30,21 @@ export async function persist<Result>(
   },
 ): Promise<Result> {
   const { system, tries, signal, onFailure } = options;
+  // Nearly all is done at once, and does without p-retry.
+  let first: { readonly thrown: unknown } | null = null;
+  try {
+    return await operation();
+  } catch (error) {
+    first = { thrown: error };
+  }
   let thrown: unknown;
   /** p-retry would take a TypeError for a bug; drivers throw them for broken connections. */
   const attempt = async (): Promise<Result> => {
     try {
+      if (first !== null) throw first.thrown;
       return await operation();
     } catch (error) {
+      first = null;
       thrown = error;
       throw new Error("The operation failed.");
     }

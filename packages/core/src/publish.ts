@@ -93,6 +93,8 @@ export interface Publisher<C extends Catalog, Tx> {
 
 const MOST_EVENTS = 10_000;
 const LONGEST_GROUP = 500;
+/** So many events that wait are appended beside others, on another connection. */
+const MANY = 100;
 const LONGEST_ACTOR = 4_096;
 const FARTHEST_MS = 10 * 365.25 * 24 * 60 * 60 * 1_000;
 
@@ -107,10 +109,13 @@ export function createPublisher<C extends Catalog, Tx>(options: {
   onPending(event: StoredEvent): void;
 }): Publisher<C, Tx> {
   const { catalog, storage, system, clock, onCommitted, onPending } = options;
-  const append = groupCommit(async (groups: readonly (readonly NewEvent[])[]) => {
-    const appended = [...(await storage.append(groups.flat()))];
-    return groups.map((group) => appended.splice(0, group.length));
-  }, LONGEST_GROUP);
+  const append = groupCommit(
+    async (groups: readonly (readonly NewEvent[])[]) => {
+      const appended = [...(await storage.append(groups.flat()))];
+      return groups.map((group) => appended.splice(0, group.length));
+    },
+    { maxGroup: LONGEST_GROUP, beside: { weightOf: (events) => events.length, from: MANY } },
+  );
 
   function eventType(name: string): EventType {
     if (Object.hasOwn(catalog, name)) return catalog[name] as EventType;

@@ -78,29 +78,32 @@ export function createSettle(options: {
 
   const trouble = createTrouble();
 
-  const write = groupCommit(async (calls: readonly (readonly Item[])[]) => {
-    await toldTheTime();
-    const now = clock.now();
-    const items = calls.flat();
-    const byFlight = new Map(items.map((item) => [flightKey(item.settlement), item]));
-    const known = new Map<Item, Consequences>();
-    const results = await storage.settle(
-      items.map(({ settlement }) => settlement),
-      (settlement, state) => {
-        const item = byFlight.get(flightKey(settlement)) as Item;
-        const consequences = consequencesOf(item, state, rulesOf(item), now);
-        known.set(item, consequences);
-        return consequences.change;
-      },
-    );
-    const late = new Set(items.filter((_, index) => results[index] === "late"));
-    const endOf = (item: Item): Ended | null => {
-      if (late.has(item)) return null;
-      const consequences = known.get(item) ?? asClaimed(item, now);
-      return { ...consequences, attempt: attemptOf(item, consequences.change) };
-    };
-    return calls.map((call) => call.map(endOf));
-  }, LONGEST_GROUP);
+  const write = groupCommit(
+    async (calls: readonly (readonly Item[])[]) => {
+      await toldTheTime();
+      const now = clock.now();
+      const items = calls.flat();
+      const byFlight = new Map(items.map((item) => [flightKey(item.settlement), item]));
+      const known = new Map<Item, Consequences>();
+      const results = await storage.settle(
+        items.map(({ settlement }) => settlement),
+        (settlement, state) => {
+          const item = byFlight.get(flightKey(settlement)) as Item;
+          const consequences = consequencesOf(item, state, rulesOf(item), now);
+          known.set(item, consequences);
+          return consequences.change;
+        },
+      );
+      const late = new Set(items.filter((_, index) => results[index] === "late"));
+      const endOf = (item: Item): Ended | null => {
+        if (late.has(item)) return null;
+        const consequences = known.get(item) ?? asClaimed(item, now);
+        return { ...consequences, attempt: attemptOf(item, consequences.change) };
+      };
+      return calls.map((call) => call.map(endOf));
+    },
+    { maxGroup: LONGEST_GROUP },
+  );
 
   /** Without the time it is tried again, as long as there is time for it: then it goes by what was the time. */
   async function toldTheTime(): Promise<void> {

@@ -2,19 +2,20 @@ import { type Delivery, isSuspect } from "@posthorn/core";
 import { type Dialect, type Lease, sent } from "./dialect.ts";
 import type { Place } from "./queues.ts";
 import { deliveryRow, NEW_DELIVERY, statusCode, text, textOrNull, words } from "./records.ts";
-import { change, type Row, rowsOf, type Script } from "./script.ts";
+import { change, type Row, rowsOf, type Script, type Statement } from "./script.ts";
 
 export interface DeliveryRows {
   /** Locks deliveries in the order of their ids; those that are gone are left out. */
   lock(ids: Iterable<string>): Script<readonly Row[]>;
   /**
    * Adds deliveries, of which those in flight have a lease; those whose id is there already are left
-   * out.
+   * out. Plays another change along with that.
    */
   add(
     deliveries: readonly Delivery[],
     places: ReadonlyMap<string, Place>,
     lease?: Lease,
+    also?: Statement,
   ): Script<void>;
   /** Takes deliveries that wait into one flight each. */
   fly(deliveries: readonly Delivery[], lease: Lease): Script<void>;
@@ -68,14 +69,17 @@ export function deliveriesIn(dialect: Dialect): DeliveryRows {
       if (sorted.length === 0) return [];
       return yield* rowsOf(lock, sent(sorted.map((id) => ({ id }))));
     },
-    add: function* (deliveries, places, lease) {
-      if (deliveries.length === 0) return;
+    add: function* (deliveries, places, lease, also) {
       const fresh = sent(
         deliveries.map((delivery) => deliveryRow(delivery, places.get(delivery.id))),
       );
       const flown = deliveries.filter(({ inFlight }) => inFlight);
-      if (lease === undefined || flown.length === 0) yield* change(add, null, fresh);
-      else yield* flights.begin({ text: add, params: [lease.token, fresh] }, flown, lease);
+      if (lease !== undefined && flown.length > 0) {
+        yield* flights.begin({ text: add, params: [lease.token, fresh] }, flown, lease, also);
+        return;
+      }
+      if (deliveries.length > 0) yield* change(add, null, fresh);
+      if (also !== undefined) yield* change(also.text, ...also.params);
     },
     fly: function* (deliveries, lease) {
       if (deliveries.length === 0) return;

@@ -1,4 +1,4 @@
-import type { Row, Script, Statement } from "./script.ts";
+import type { Param, Row, Script, Statement } from "./script.ts";
 
 /** MySQL stands for MariaDB too. */
 export type DialectName = "sqlite" | "postgres" | "mysql";
@@ -122,17 +122,17 @@ export interface Dialect {
    */
   lockDue(handlerType: string, keyId: string, now: number, most: number): Script<readonly Row[]>;
 
-  /**
-   * Selects, of the lanes of one ability in which something waits, those of the organizations after
-   * one: organization by organization, each one's earliest first. Nothing is locked.
-   */
-  readonly lanesAfter: string;
+  /** Rows of the organizations that come next, each one's first ones. Nothing is locked. */
+  nextOwners(owned: Owned): NextOwners;
 
   /** For each of these lanes: the first `most` deliveries that wait in it and are due at `now`. */
   dueOfEach(lanes: readonly string[], now: number, most: number): Script<readonly Row[]>;
 
   /** The same of those that were not tried yet. */
   firstsOfEach(lanes: readonly string[], now: number, most: number): Script<readonly Row[]>;
+
+  /** Null where one statement cannot route. */
+  readonly routing: Routing | null;
 
   readonly appending: Appending;
   /** It is one statement, which happens or does not without a transaction around it. */
@@ -156,21 +156,58 @@ export interface Dialect {
 type Appending = (events: readonly SentRow[]) => Script<ReadonlySet<string>>;
 
 /**
+ * Takes markers, by their positions, and adds what their events owe, all of it in flight; answers the
+ * ids of the events that it took. What others have taken, or are busy with, is left to them. It is one
+ * statement, which happens or does not without a transaction around it.
+ */
+type Routing = (
+  positions: readonly number[],
+  deliveries: readonly SentRow[],
+  lease: Lease,
+) => Script<ReadonlySet<string>>;
+
+/**
  * Ends flights that are on, each by the token of its attempt, as delivered, and adds their attempts;
  * answers the ids of those deliveries.
  */
 type Landing = (landings: readonly SentRow[]) => Script<ReadonlySet<string>>;
 
+/** Rows that belong to organizations, and the index that has them so. */
+export interface Owned {
+  readonly table: TableName;
+  readonly index: string;
+  /** The column that says whose they are. */
+  readonly owner: string;
+  readonly id: string;
+  readonly columns: readonly string[];
+  /** Which of them are meant, with a `?` for each of `given`; null if all are. */
+  readonly where: string | null;
+  /** In which order the index has those of one owner. */
+  readonly order: readonly string[];
+}
+
+/**
+ * Selects, of `owners` owners after one, the first `each` rows of each: owner by owner. What else
+ * they have is not looked at.
+ */
+export type NextOwners = (asked: {
+  readonly given: readonly Param[];
+  readonly after: string;
+  readonly owners: number;
+  readonly each: number;
+}) => Script<readonly Row[]>;
+
 /** What is in flight, beside what the deliveries say of it themselves. */
 export interface Flights {
   /**
    * Plays a change of deliveries (`t`) that takes these into flight, and writes their flights down,
-   * with the one lease of them all.
+   * with the one lease of them all; and another change that has nothing to do with them.
    */
   begin(
     change: Statement,
     flights: readonly { readonly id: string; readonly subscriptionId: string }[],
     lease: Lease,
+    also?: Statement,
   ): Script<void>;
   /**
    * Plays a change of deliveries (`t`, by an update with rows `r` that have their `token`) that ends
@@ -257,9 +294,28 @@ export const KEY_ORDER = "r.idempotency_key, r.organization, r.nr";
 export const DUE_LANES =
   "handler_type = ? and key_id = ? and next_due_at is not null and next_due_at <= ? order by next_due_at, served_at";
 
-/** Lanes of an ability in which something waits, by organization. */
-export const LANES_AFTER =
-  "handler_type = ? and key_id = ? and next_due_at is not null and organization > ? order by organization, next_due_at, served_at";
+/**
+ * The next owners as a table `o`, one after the other: an index is asked for each, and for nothing
+ * between them. Its parameters: what is given, the owner before the first, what is given, how many.
+ */
+export const ownersAfter = (
+  source: string,
+  { owner, where }: Owned,
+  given: Dialect["given"],
+): string => {
+  const after = (last: string): string =>
+    `(select ${owner} from ${source} where ${where === null ? "" : `${where} and `}${owner} > ${last} order by ${owner} limit 1)`;
+  return `with recursive o (owner, nr) as (select ${after("?")}, 1 union all select ${after("o.owner")}, o.nr + 1 from o where o.owner is not null and o.nr < ${given("int")})`;
+};
+
+/** The first rows of those whose `owner` is like this. Its parameters: what is given, and how many. */
+export const firstsOfOwner = (
+  source: string,
+  columns: readonly string[],
+  { owner, where, order }: Owned,
+  [isLike, limit]: readonly [string, string],
+): string =>
+  `select ${columns.join(", ")} from ${source} where ${where === null ? "" : `${where} and `}${owner} ${isLike} order by ${order.join(", ")} limit ${limit}`;
 
 /** A condition to test, and not to look up in an index: others find fewer rows. */
 export const tested = (condition: string): string =>

@@ -22,6 +22,7 @@ import { type LockedLane, lanesIn } from "./lanes.ts";
 import { markersIn } from "./markers.ts";
 import { queuesIn } from "./queues.ts";
 import {
+  deliveryRow,
   gateIdsOf,
   int,
   intOrNull,
@@ -35,17 +36,28 @@ import {
   toMatched,
   toSubscription,
 } from "./records.ts";
-import { change, type Row, rowsOf, type Script } from "./script.ts";
+import { change, type Row, rowsOf, type Script, type Statement } from "./script.ts";
 import { subscriptionsById } from "./subscriptions-by-id.ts";
 import { unroutedIn } from "./unrouted.ts";
 
 export interface Route {
   /** Is there anything to route? */
   isDue(now: number): Script<boolean>;
+  /**
+   * Routes what is there in one statement, if it is little, and all of it can begin; null if that
+   * cannot be done. Outside a transaction.
+   */
+  routeAtOnce(request: RouteRequest, plan: Plan): Script<RoutedAtOnce | null>;
   /** In haste, what owes something to a lane that others hold rests for a moment. */
   route(request: RouteRequest, plan: Plan, inHaste: boolean): Script<RouteResult>;
   /** Puts off the event whose turn it is: it failed alone. */
   putOff(now: number, error: unknown): Script<RouteResult>;
+}
+
+export interface RoutedAtOnce {
+  readonly result: RouteResult;
+  /** Others were busy with the same. */
+  readonly isContended: boolean;
 }
 
 /** How long an event rests that owes something to a lane that others hold. */
@@ -160,6 +172,7 @@ export function routing(dialect: Dialect): Route {
     positions: ReadonlyMap<string, number>,
     locked: ReadonlyMap<string, LockedLane>,
     { now, token, leaseMs }: RouteRequest,
+    also: Statement | undefined,
   ): Script<void> {
     const owed = planned
       .map((each) => begin(each, now))
@@ -175,13 +188,48 @@ export function routing(dialect: Dialect): Route {
     });
     const places = yield* queues.enter(newcomers, locked);
     const placed = inPlace(owed, places);
-    yield* deliveries.add(placed, places, { token, leaseUntil: now + leaseMs });
+    yield* deliveries.add(placed, places, { token, leaseUntil: now + leaseMs }, also);
     yield* lanes.expect(duesOf(placed));
   }
 
   return {
     isDue: function* (now) {
       return (yield* rowsOf(probe, now)).length > 0;
+    },
+
+    routeAtOnce: function* (request, plan) {
+      const { routing } = dialect;
+      const { now, token, leaseMs, maxEvents } = request;
+      const peeked = routing === null ? null : yield* unrouted.peek(now, maxEvents);
+      if (routing === null || peeked === null) return null;
+      const { markers, events: found } = peeked;
+      if (markers.length === 0) return { result: NOTHING_ROUTED, isContended: false };
+      if (found?.length !== markers.length) return null;
+      const roster = yield* candidatesOf(found);
+      if (serialIn(roster).size > 0) return null;
+      const events = eventsOf(markers, found);
+      const { deliveries: planned, cursors } = plan({ request, events, candidates: of(roster) });
+      if (cursors.size > 0 || planned.some(({ state }) => state !== "start")) return null;
+      const starts = yield* startsOf(planned, roster);
+      const taken = yield* routing(
+        markers.map((row) => int(row["position"])),
+        planned.map((each) => deliveryRow(begin(each, now))),
+        { token, leaseUntil: now + leaseMs },
+      );
+      const own = planned.filter(({ eventId }) => taken.has(eventId));
+      const isOwn = ({ planned: { eventId } }: Starts[number]): boolean => taken.has(eventId);
+      const isUnannounced = isNotYet(found);
+      const result: RouteResult = {
+        claims: claimsOf(starts.filter(isOwn), request, events),
+        unannounced: events.flatMap(({ event }) =>
+          taken.has(event.id) && isUnannounced(event) ? [event] : [],
+        ),
+        unroutable: null,
+        events: taken.size,
+        left: 0,
+        deliveries: own.length,
+      };
+      return { result, isContended: taken.size < markers.length };
     },
 
     route: function* (request, plan, inHaste) {
@@ -191,20 +239,15 @@ export function routing(dialect: Dialect): Route {
       const found =
         known ?? (yield* rowsOf(read, sent(taken.map((row) => ({ id: text(row["event_id"]) })))));
       const roster = yield* candidatesOf(found);
-      const serial = new Set(
-        [...roster].flatMap(([organization, candidates]) =>
-          candidates.some(({ lane }) => isSerial(lane.order)) ? [organization] : [],
-        ),
-      );
+      const serial = serialIn(roster);
       const { markers, left } = yield* inTurn(taken, serial, now);
       if (markers.length === 0) {
         goRound(() => false);
         return { ...NOTHING_ROUTED, left };
       }
       const events = eventsOf(markers, found);
-      const candidates: RouteInput["candidates"] = (organization) => roster.get(organization) ?? [];
 
-      const { deliveries: owed, cursors } = plan({ request, events, candidates });
+      const { deliveries: owed, cursors } = plan({ request, events, candidates: of(roster) });
       const firsts = new Map(
         events.toReversed().map(({ event, after }) => [event.organization, { event, after }]),
       );
@@ -226,18 +269,15 @@ export function routing(dialect: Dialect): Route {
       const positions = new Map(
         markers.map((row) => [text(row["event_id"]), int(row["position"])]),
       );
-      yield* add(planned, positions, locked, request);
-
-      const starts = yield* startsOf(planned, roster);
-
       const [rested, routed] = partition(markers, (row) => resting.has(text(row["event_id"])));
       const [unfinished, finished] = partition(routed, (row) => cursors.has(text(row["event_id"])));
+      const over = sentKeys(finished.map((row) => int(row["position"])));
+      const also = finished.length > 0 ? { text: done, params: [over] } : undefined;
+      yield* add(planned, positions, locked, request, also);
+      const starts = yield* startsOf(planned, roster);
       if (rested.length > 0) {
         const until = now + REST_MS;
         yield* change(rest, sent(rested.map((row) => ({ position: int(row["position"]), until }))));
-      }
-      if (finished.length > 0) {
-        yield* change(done, sentKeys(finished.map((row) => int(row["position"]))));
       }
       if (unfinished.length > 0) {
         const moved = unfinished.map((row) => ({
@@ -247,11 +287,11 @@ export function routing(dialect: Dialect): Route {
         yield* change(goOn, sent(moved));
       }
 
-      const announced = new Map(found.map((row) => [text(row["id"]), isSet(row["announced"])]));
+      const isUnannounced = isNotYet(found);
       return {
         claims: claimsOf(starts, request, events),
         unannounced: events.flatMap(({ event }) =>
-          resting.has(event.id) || cursors.has(event.id) || announced.get(event.id) ? [] : [event],
+          !resting.has(event.id) && !cursors.has(event.id) && isUnannounced(event) ? [event] : [],
         ),
         unroutable: null,
         events: routed.length,
@@ -293,6 +333,25 @@ interface SqlCandidate extends Candidate {
 }
 
 type Roster = ReadonlyMap<string, readonly SqlCandidate[]>;
+
+const of =
+  (roster: Roster): RouteInput["candidates"] =>
+  (organization) =>
+    roster.get(organization) ?? [];
+
+/** Organizations that have lanes with an order. */
+const serialIn = (roster: Roster): ReadonlySet<string> =>
+  new Set(
+    [...roster].flatMap(([organization, candidates]) =>
+      candidates.some(({ lane }) => isSerial(lane.order)) ? [organization] : [],
+    ),
+  );
+
+/** Whether nobody in the process of its host has heard of an event. */
+function isNotYet(found: readonly Row[]): (event: StoredEvent) => boolean {
+  const announced = new Map(found.map((row) => [text(row["id"]), isSet(row["announced"])]));
+  return ({ id }) => announced.get(id) !== true;
+}
 
 /** What is answered where nothing is to be routed. */
 export const NOTHING_ROUTED: RouteResult = {

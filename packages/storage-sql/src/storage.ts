@@ -5,6 +5,7 @@ import {
   fullOrganizations,
   isPosthornError,
   type NewEvent,
+  type RouteResult,
   type Settlement,
   type SettleResult,
   type Storage,
@@ -19,7 +20,7 @@ import { housekeepingIn } from "./housekeeping.ts";
 import { operating } from "./operate.ts";
 import { int } from "./records.ts";
 import { replaying } from "./replays.ts";
-import { NOTHING_ROUTED, routing } from "./route.ts";
+import { NOTHING_ROUTED, type RoutedAtOnce, routing } from "./route.ts";
 import { checkSchema, checkThere } from "./schema/check.ts";
 import { type Migrated, migrate, type Target } from "./schema/migrate.ts";
 import { rowsOf, type Script } from "./script.ts";
@@ -43,6 +44,9 @@ export interface SqlStorage<Name extends DialectName> extends Storage<SqlTransac
 }
 
 const NONE: ReadonlySet<never> = new Set<never>();
+
+/** For how long a router locks what it looks at, once it has met another, or there was much to route. */
+const LOCKING_MS = 1_000;
 
 /** For how long dispatching is in haste once it had to be. */
 const HASTE_MS = 60_000;
@@ -168,6 +172,24 @@ export function sqlStorage<Name extends DialectName>(
     }
   }
 
+  /** Until this instant, what is to be routed is locked before it is looked at. */
+  let lockingUntil = Number.NEGATIVE_INFINITY;
+
+  /** What fails is left to be tried in a transaction. */
+  async function routeAtOnce(
+    ...[request, plan]: Parameters<Storage["route"]>
+  ): Promise<RouteResult | null> {
+    if (dialect.routing === null) return null;
+    let routed: RoutedAtOnce | null = null;
+    try {
+      routed = await query(() => routes.routeAtOnce(request, plan));
+    } catch (error) {
+      if (isPosthornError(error)) throw error;
+    }
+    if (routed === null || routed.isContended) lockingUntil = request.now + LOCKING_MS;
+    return routed?.result ?? null;
+  }
+
   /** All together; or, if the database refuses something of it, one by one. */
   async function settleInOne(
     settlements: readonly Settlement[],
@@ -189,14 +211,14 @@ export function sqlStorage<Name extends DialectName>(
     return { results, failures };
   }
 
-  /** This process has appended something since it last looked for what is to be routed. */
-  let hasAppended = false;
+  /** This process has appended something since it last looked for what is to be routed, or has left some. */
+  let isMoreExpected = false;
 
   return {
     append: async (events, tx) => {
       if (tx !== undefined) return join.play(tx, () => append(events));
       const appended = await appendOurselves(events);
-      hasAppended = true;
+      isMoreExpected = true;
       return appended;
     },
 
@@ -206,14 +228,18 @@ export function sqlStorage<Name extends DialectName>(
 
     route: async (request, plan) => {
       const { now } = request;
-      const isExpected = hasAppended;
-      hasAppended = false;
+      const isExpected = isMoreExpected;
+      isMoreExpected = false;
+      const atOnce = now < lockingUntil ? null : await routeAtOnce(request, plan);
+      if (atOnce !== null) return atOnce;
       if (!isExpected && !(await query(() => routes.isDue(now)))) return NOTHING_ROUTED;
       for (let { maxEvents } = request; ; maxEvents = Math.floor(maxEvents / 2)) {
         try {
-          return await orInHaste(now, (inHaste) =>
+          const routed = await orInHaste(now, (inHaste) =>
             transactOnce(() => routes.route({ ...request, maxEvents }, plan, inHaste)),
           );
+          isMoreExpected ||= routed.events === request.maxEvents;
+          return routed;
         } catch (error) {
           if (isPosthornError(error) || database.mayPass(error)) throw error;
           if (maxEvents <= 1) return transactOnce(() => routes.putOff(now, error));

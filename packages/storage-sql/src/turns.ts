@@ -2,7 +2,7 @@ import { inTurns } from "@posthorn/core";
 import type { Dialect } from "./dialect.ts";
 import { int, text } from "./records.ts";
 import { goRound, type RoundOptions } from "./round.ts";
-import { rowsOf, type Script } from "./script.ts";
+import type { Script } from "./script.ts";
 
 /** Organizations whose turn it is, and the lanes that they send. */
 export interface Next {
@@ -29,8 +29,18 @@ export interface Ability {
  * Begins where the last claim stopped. How far it has come is known to this process alone: another
  * one is elsewhere, and one that starts anew begins with the first.
  */
-export function turnsIn({ lanesAfter }: Dialect): Turns {
+export function turnsIn({ nextOwners }: Dialect): Turns {
   const stops = new Map<string, string>();
+  const known = new Map<string, number>();
+  const lanesOf = nextOwners({
+    table: "lanes",
+    index: "turns",
+    owner: "organization",
+    id: "subscription_id",
+    columns: ["subscription_id", "organization", "next_due_at", "served_at"],
+    where: "handler_type = ? and key_id = ? and next_due_at is not null",
+    order: ["next_due_at", "served_at"],
+  });
 
   return {
     next: function* ({ handlerType, keyId }, now, { most, ...but }) {
@@ -38,11 +48,13 @@ export function turnsIn({ lanesAfter }: Dialect): Turns {
       const { organizations, rows, after } = yield* goRound({
         start: stops.get(place) ?? "",
         most,
+        expected: known.get(place) ?? 1,
         ...but,
-        look: (after, limit) => rowsOf(lanesAfter, handlerType, keyId, after, limit),
+        look: (asked) => lanesOf({ ...asked, given: [handlerType, keyId] }),
         isDue: (row) => int(row["next_due_at"]) <= now,
       });
       stops.set(place, after);
+      known.set(place, organizations.length);
       const lanes = inTurns(rows, (row) => text(row["organization"])).slice(0, most);
       return { organizations, lanes: lanes.map((row) => text(row["subscription_id"])) };
     },

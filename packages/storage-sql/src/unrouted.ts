@@ -11,6 +11,8 @@ export interface UnroutedTurns {
    * in the order of their commits. What others have locked is left out.
    */
   take(now: number, most: number): Script<Taken>;
+  /** The same, if they are very few, with their events; null if there are more. Nothing is locked. */
+  peek(now: number, most: number): Script<Pick<Taken, "markers" | "events"> | null>;
 }
 
 interface Taken {
@@ -23,7 +25,9 @@ interface Taken {
 
 const NOBODY: Taken = { markers: [], events: null, goOn: () => {} };
 /** Where no more markers were taken last, their events are read with them: one question less. */
-const FEW = 20;
+const FEW = 100;
+/** So few of them are routed without locking them before. */
+const VERY_FEW = 20;
 
 /**
  * Those that were published first; and if there are more of them, also the first ones of the
@@ -31,17 +35,24 @@ const FEW = 20;
  * known to this process alone.
  */
 export function unroutedIn(dialect: Dialect): UnroutedTurns {
-  const { table, by, rows, lookUp, given, skipLocked, skipLockedOf } = dialect;
+  const { table, rows, lookUp, given, nextOwners, skipLocked, skipLockedOf } = dialect;
   const columns = ["position", "event_id", "organization", "after_id", "tries"];
   const first = `select ${columns.join(", ")} from ${table("unrouted")} where not_before <= ? order by position limit ${given("int")}${skipLocked}`;
   // Outer: a marker whose event is gone must not be overlooked.
-  const firstWithEvents =
-    skipLockedOf === null
-      ? null
-      : `select u.position, u.event_id, u.after_id, u.tries, u.organization as marked_for, e.* from ${table("unrouted")} u left join ${table("events")} e on e.id = u.event_id where u.not_before <= ? order by u.position limit ${given("int")}${skipLockedOf("u")}`;
+  const withEvents = `select u.position, u.event_id, u.after_id, u.tries, u.organization as marked_for, e.* from ${table("unrouted")} u left join ${table("events")} e on e.id = u.event_id where u.not_before <= ? order by u.position limit ${given("int")}`;
+  const firstWithEvents = skipLockedOf === null ? null : `${withEvents}${skipLockedOf("u")}`;
   const those = `select ${columns.map((column) => `u.${column}`).join(", ")} from ${rows("r", { position: "int" })} ${lookUp("unrouted", "u")} on u.position = r.position where u.not_before <= ? order by u.position${skipLocked}`;
-  const following = `select organization, position, not_before from ${by("unrouted", "organization")} where organization > ? order by organization, position limit ${given("int")}`;
+  const following = nextOwners({
+    table: "unrouted",
+    index: "organization",
+    owner: "organization",
+    id: "position",
+    columns: ["organization", "position", "not_before"],
+    where: null,
+    order: ["position"],
+  });
   let stop = "";
+  let organizations = 1;
   let few = true;
 
   /** The markers that come first; while there are few, with their events. */
@@ -49,10 +60,7 @@ export function unroutedIn(dialect: Dialect): UnroutedTurns {
     if (few && firstWithEvents !== null) {
       const limit = Math.min(most, FEW);
       const found = yield* rowsOf(firstWithEvents, now, limit);
-      if (found.length < limit || limit === most) {
-        const markers = found.map((row) => ({ ...row, organization: row["marked_for"] }));
-        return { markers, events: found.filter((row) => row["id"] !== null) };
-      }
+      if (found.length < limit || limit === most) return apart(found);
     }
     const markers = yield* rowsOf(first, now, most);
     few = markers.length < FEW;
@@ -60,6 +68,14 @@ export function unroutedIn(dialect: Dialect): UnroutedTurns {
   }
 
   return {
+    peek: function* (now, most) {
+      const limit = Math.min(most, VERY_FEW);
+      const found = yield* rowsOf(withEvents, now, limit + 1);
+      if (found.length > limit) return null;
+      const { markers, events } = apart(found);
+      return { markers: inTurns(markers, organizationOf), events };
+    },
+
     take: function* (now, most) {
       const locked = new Map<number, Row>();
       const lock = (found: readonly Row[]): void => {
@@ -75,7 +91,8 @@ export function unroutedIn(dialect: Dialect): UnroutedTurns {
         const round = yield* goRound({
           start: stop,
           most,
-          look: (after, limit) => rowsOf(following, after, limit),
+          expected: organizations,
+          look: (asked) => following({ ...asked, given: [] }),
           isDue: (row) => int(row["not_before"]) <= now,
         });
         for (const row of round.rows) {
@@ -83,6 +100,7 @@ export function unroutedIn(dialect: Dialect): UnroutedTurns {
           if (!seen.has(position)) seen.set(position, row);
         }
         next = round.organizations;
+        organizations = next.length;
         last = round.after;
       }
       const byAge = [...seen.values()].sort((a, b) => positionOf(a) - positionOf(b));
@@ -111,6 +129,12 @@ export function unroutedIn(dialect: Dialect): UnroutedTurns {
     },
   };
 }
+
+/** Markers and events of rows that are both. */
+const apart = (found: readonly Row[]): Pick<Taken, "markers" | "events"> => ({
+  markers: found.map((row) => ({ ...row, organization: row["marked_for"] })),
+  events: found.filter((row) => row["id"] !== null),
+});
 
 /** Each once, in the order of a round that goes on after one of them. */
 function followingTo(after: string, organizations: readonly string[]): readonly string[] {

@@ -34,13 +34,13 @@ export const limitRules: readonly Rule[] = [
   {
     name: "nothing passes a gate that is closed",
     laws: "9, 20",
-    see: (entry, { gates }) => {
+    see: (entry, { gates }, { clockErrorMs }) => {
       if (entry.type !== "claimed" && entry.type !== "routed") return null;
       return firstOf(entry.claims, (flown) =>
         firstOf(flown.gates, ({ id, name }) => {
           const gate = gates.get(id);
           if (gate === undefined) return null;
-          if (gate.closedUntil > entry.now) {
+          if (gate.closedUntil > entry.now + clockErrorMs) {
             return `${flown.deliveryId} passed ${name} though it had asked for ${gate.closedUntil - entry.now} ms more`;
           }
           return gate.openUntil > entry.now

@@ -28,8 +28,9 @@ export function flightsIn(
   };
 
   return {
-    begin: function* ({ text, params }, flights, { token, leaseUntil }) {
+    begin: function* ({ text, params }, flights, { token, leaseUntil }, also) {
       yield* change(text, ...params);
+      if (also !== undefined) yield* change(also.text, ...also.params);
       const flown = flights.map(({ id, subscriptionId }) => ({
         id,
         subscription_id: subscriptionId,

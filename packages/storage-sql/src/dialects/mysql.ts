@@ -4,6 +4,7 @@ import {
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
+  firstsOfOwner,
   inserted,
   KEY_ORDER,
   MARKER_COLUMNS,
@@ -13,7 +14,8 @@ import {
   sent,
   type TableName,
 } from "../dialect.ts";
-import { change, type Row, rowsOf, type Script } from "../script.ts";
+import { text as textOf } from "../records.ts";
+import { change, type Param, type Row, rowsOf, type Script } from "../script.ts";
 import { flightsIn } from "./flights.ts";
 import { assigned } from "./sqlite.ts";
 
@@ -28,6 +30,18 @@ const TYPES: { readonly [type in Columns[string]]: string } = {
 const MOST_IN_THE_WAY = 4;
 
 const KEYS: Columns = { id: "key", organization: "key", idempotency_key: "key" };
+
+/** The same select for each, as one statement of few different texts. */
+function branches(
+  select: string,
+  each: readonly string[],
+  paramsOf: (one: string) => readonly Param[],
+): Script<readonly Row[]> {
+  const count = 2 ** Math.ceil(Math.log2(each.length));
+  const text = Array.from({ length: count }, () => select).join(" union all ");
+  const padded = Array.from({ length: count }, (_, index) => each[index] ?? "");
+  return rowsOf(text, ...padded.flatMap(paramsOf));
+}
 
 /** MySQL 8 and MariaDB 10.6 or newer, which have JSON_TABLE and SKIP LOCKED. */
 export function mysqlDialect(
@@ -73,13 +87,10 @@ export function mysqlDialect(
   const lockDue = `select l.* from ${rows("r", { id: "key" })} ${lookUp("lanes", "l")} on l.subscription_id = r.id where l.next_due_at <= ? order by r.nr for update skip locked`;
   const dueOf = `(select * from ${table("deliveries")} d where ${waitsIn("?")} and d.due_at <= ? order by d.due_at, d.id limit ?)`;
   const firstsOf = `(select * from ${table("deliveries")} d where d.first_in = ? and d.due_at <= ? order by d.due_at, d.id limit ?)`;
-  const ofEach = (branch: string): Dialect["dueOfEach"] =>
-    function* (lanes, now, most) {
-      const branches = 2 ** Math.ceil(Math.log2(lanes.length));
-      const text = Array.from({ length: branches }, () => branch).join(" union all ");
-      const padded = Array.from({ length: branches }, (_, index) => lanes[index] ?? "");
-      return yield* rowsOf(text, ...padded.flatMap((lane) => [lane, now, most]));
-    };
+  const ofEach =
+    (branch: string): Dialect["dueOfEach"] =>
+    (lanes, now, most) =>
+      branches(branch, lanes, (lane) => [lane, now, most]);
 
   /**
    * Events whose idempotency key nobody has used, as far as can be seen without a lock: an insert
@@ -134,10 +145,27 @@ export function mysqlDialect(
       }
       return locked;
     },
-    // Other entries of the index are of lanes in which nothing waits, thousands of them.
-    lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} force index (${index("lanes", "turns")}) where handler_type = ? and key_id = ? and waiting_for > ? order by waiting_for, next_due_at, served_at limit ?`,
+    nextOwners: (given) => {
+      // Other entries of the index are of lanes in which nothing waits, thousands of them.
+      const owned = given.table === "lanes" ? { ...given, owner: "waiting_for" } : given;
+      const source = `${table(owned.table)} force index (${index(owned.table, owned.index)})`;
+      // No recursion: in one, whatever its limit, all that follow are read for each.
+      const { owner, where } = owned;
+      const owners = `select distinct ${owner} as owner from ${source} where ${where === null ? "" : `${where} and `}${owner} > ? order by ${owner} limit ?`;
+      const firsts = `(${firstsOfOwner(source, owned.columns, owned, ["= ?", "?"])})`;
+      return function* ({ given, after, owners: most, each }) {
+        const found = yield* rowsOf(owners, ...given, after, most);
+        if (found.length === 0) return [];
+        const names = found.map((row) => textOf(row["owner"]));
+        const places = new Map(names.map((name, place) => [name, place]));
+        const placeOf = (row: Row): number => places.get(textOf(row["organization"])) ?? 0;
+        const rows = yield* branches(firsts, names, (name) => [...given, name, each]);
+        return rows.toSorted((a, b) => placeOf(a) - placeOf(b));
+      };
+    },
     dueOfEach: ofEach(dueOf),
     firstsOfEach: ofEach(firstsOf),
+    routing: null,
     appendsAtOnce: false,
     appending: function* (given) {
       const candidates = yield* unused(given);

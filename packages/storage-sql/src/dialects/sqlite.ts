@@ -4,12 +4,13 @@ import {
   type Dialect,
   DUE_LANES,
   EVENT_COLUMNS,
+  firstsOfOwner,
   inserted,
   LANDED,
   LANDING_COLUMNS,
-  LANES_AFTER,
   MARKER_COLUMNS,
   markerRows,
+  ownersAfter,
   queuedIn,
   sent,
   type TableName,
@@ -83,10 +84,18 @@ export function sqliteDialect(
     skipLockedOf: () => "",
     forShare: "",
     lockDue: (handlerType, keyId, now, most) => rowsOf(dueLanes, handlerType, keyId, now, most),
-    lanesAfter: `select subscription_id, organization, next_due_at from ${table("lanes")} indexed by ${index("lanes", "turns")} where ${LANES_AFTER} limit ?`,
+    nextOwners: (owned) => {
+      const { table: name, id, columns, order } = owned;
+      const source = `${table(name)} indexed by ${index(name, owned.index)}`;
+      const firsts = firstsOfOwner(source, [id], owned, ["= o.owner", "?"]);
+      const text = `${ownersAfter(source, owned, () => "?")} select ${columns.map((column) => `t.${column}`).join(", ")} from o cross join ${table(name)} t on t.${id} in (${firsts}) order by ${["o.nr", ...order.map((column) => `t.${column}`)].join(", ")}`;
+      return ({ given, after, owners, each }) =>
+        rowsOf(text, ...given, after, ...given, owners, ...given, each);
+    },
     dueOfEach: (lanes, now, most) => rowsOf(due, sent(lanes.map((id) => ({ id }))), now, most),
     firstsOfEach: (lanes, now, most) =>
       rowsOf(firsts, sent(lanes.map((id) => ({ id }))), now, most),
+    routing: null,
     appendsAtOnce: false,
     appending: function* (given) {
       const ids = (yield* rowsOf(events, sent(given))).map(({ id }) => id as string);

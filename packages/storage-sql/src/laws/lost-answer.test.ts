@@ -24,6 +24,8 @@ onEachServer("when the answer to a commit is lost", ({ fresh }) => {
     const { subscribe, publish, route, claim, storage, loseNextCommit } = tables.process();
     await subscribe();
     await publish();
+    // There is no place for it: what can begin, all of it, is routed without a commit on PostgreSQL.
+    await publish();
     loseNextCommit();
     await expect(route({ slots: 1 })).rejects.toMatchObject({ code: "storage_unavailable" });
     expect(await route()).toMatchObject({ events: 0 });

@@ -18,12 +18,21 @@ export async function again<Result>(
   system: Pick<System, "mono" | "sleep" | "random">,
 ): Promise<Result> {
   const begun = system.mono();
+  // Nearly all is done at once, and does without p-retry.
+  let first: { readonly thrown: unknown } | null = null;
+  try {
+    return await operation();
+  } catch (error) {
+    first = { thrown: error };
+  }
   let thrown: unknown;
   /** p-retry would take a TypeError for a bug; drivers throw them for broken connections. */
   const attempt = async (): Promise<Result> => {
     try {
+      if (first !== null) throw first.thrown;
       return await operation();
     } catch (error) {
+      first = null;
       thrown = error;
       throw new Error("The operation failed.");
     }
