@@ -160,8 +160,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** In all calls. */
   let deliveries = 0;
 
-  /** What was routed last began at once, most of it, or waits only for what came before it. */
+  /** What was routed last filled the places, most of them, or waits only for what came before it. */
   let begins = true;
+  /** How many deliveries an event owed then, on average. */
+  let owed = 1;
   /** When something was routed last. */
   let routedAt = Number.NEGATIVE_INFINITY;
   /** Something is due that was not claimed, for want of places alone. */
@@ -264,8 +266,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const most = atPace(pace, MOST_EVENTS);
       const filled = Math.max(routed.events / most, routed.deliveries / maxDeliveries);
       pace = paced(pace, { tookMs: system.mono() - began, filled });
+      owed = routed.deliveries / routed.events;
     }
-    if (routed.deliveries > 0) begins = isDue || 2 * routed.claims.length >= routed.deliveries;
+    const could = Math.min(routed.deliveries, slots);
+    if (could > 0) begins = isDue || 2 * routed.claims.length >= could;
     for (const event of routed.unannounced) onRouted(event);
     if (routed.unroutable !== null) reportUnroutable(routed.unroutable);
     launch(callsOf(routed.claims));
@@ -273,14 +277,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /**
-   * How many events are routed now; 0 if none yet. While places become free, as many as can begin at
-   * once: what waits is written a second time when it begins.
+   * How many events are routed now; 0 if none yet. While places become free, about as many as can
+   * begin at once: what waits is written a second time when it begins.
    */
   function mostEvents(slots: number): number {
     const most = atPace(pace, MOST_EVENTS);
     if (!begins || perCall.size > 0 || (slots === 0 && places.isStill)) return most;
-    if (isDue && system.mono() - routedAt < DUE_FIRST_MS) return 0;
-    return Math.min(most, slots);
+    if (slots === 0 || (isDue && system.mono() - routedAt < DUE_FIRST_MS)) return 0;
+    return Math.min(most, Math.ceil(slots / owed));
   }
 
   /** Takes a replay one step further, if one runs. */
