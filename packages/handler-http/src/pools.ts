@@ -1,5 +1,4 @@
 import { type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
-import { noting } from "./send.ts";
 
 /** Keep-alive connections, by origin and by whose webhooks go through them. */
 export interface Pools {
@@ -41,7 +40,6 @@ export const proxyPools = (proxyUrl: string, connections: number): Pools =>
 
 interface Opened {
   readonly pool: Dispatcher;
-  readonly noting: Dispatcher;
   /** When it is too old to be used, by `performance.now`. */
   readonly until: number;
 }
@@ -53,10 +51,10 @@ interface Opened {
  */
 function pools(open: (origin: string, organization: string) => Dispatcher): Pools {
   const opened = new Map<string, Opened>();
-  const fresh = (origin: string, organization: string): Opened => {
-    const pool = open(origin, organization);
-    return { pool, noting: noting(pool), until: performance.now() + LONGEST_LIFE_MS };
-  };
+  const fresh = (origin: string, organization: string): Opened => ({
+    pool: open(origin, organization),
+    until: performance.now() + LONGEST_LIFE_MS,
+  });
   /** Ends what is in flight first. */
   const retire = (key: string, { pool }: Opened): void => {
     opened.delete(key);
@@ -74,7 +72,7 @@ function pools(open: (origin: string, organization: string) => Dispatcher): Pool
       opened.set(key, known);
       const [oldest] = opened;
       if (opened.size > MOST_POOLS && oldest !== undefined) retire(...oldest);
-      return known.noting;
+      return known.pool;
     },
   };
 }

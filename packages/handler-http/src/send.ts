@@ -1,4 +1,5 @@
-import { type Dispatcher, request } from "undici";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Dispatcher } from "undici";
 import { type Excerpt, excerptOf } from "./excerpt.ts";
 import { answerTrouble, type Phase, proxyTrouble, Trouble, type TroubleCode } from "./trouble.ts";
 
@@ -43,90 +44,94 @@ const BODY_WITHIN_MS = 2_000;
 /** Informational answers (1xx) may go on for ever, too. */
 const MOST_INFORMATIONAL = 20;
 
-/** Sends once, and tells what came back. Never rejects, and never follows a redirect. */
-export async function send(dispatcher: Dispatcher, sending: Sending): Promise<Reply> {
+/**
+ * Sends once, and tells what came back. Never rejects, and never follows a redirect. The answer is
+ * never inflated, and its status stands, whatever becomes of its body.
+ */
+export function send(dispatcher: Dispatcher, sending: Sending): Promise<Reply> {
+  const { url, body, headers, signal, excerptBytes, credentials } = sending;
   const startedAt = performance.now();
-  const since = (): number => Math.round(performance.now() - startedAt);
-  const course: Course = { controller: null, informational: 0 };
-  try {
-    const { url, body, headers, excerptBytes, credentials, signal } = sending;
-    const response = await request(url, {
-      dispatcher,
-      method: "POST",
-      body,
-      headers,
-      signal,
-      opaque: course,
-      onInfo: () => {
-        course.informational += 1;
-        if (course.informational <= MOST_INFORMATIONAL) return;
-        course.controller?.abort(new Trouble("bad_response", "response"));
+  return new Promise((resolve) => {
+    /** Set when it is written to a connection: before that, nothing can have arrived. */
+    let controller: Dispatcher.DispatchController | null = null;
+    let head: { readonly status: number; readonly headers: IncomingHttpHeaders } | null = null;
+    let informational = 0;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
+
+    function end(reply: Answer | NoAnswer): void {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      signal.removeEventListener("abort", interrupt);
+      resolve({ ...reply, durationMs: Math.round(performance.now() - startedAt) });
+    }
+    function fail(error: unknown): void {
+      const sent = controller !== null;
+      const { code, phase, cause } = troubleOf(error, sent, sending);
+      end({ status: null, trouble: code, phase, sent, cause });
+    }
+    function answer({ status, headers }: NonNullable<typeof head>): void {
+      const kept = chunks.length === 0 ? NOTHING : Buffer.concat(chunks);
+      const excerpt = excerptOf(kept, headers, { mostBytes: excerptBytes, credentials });
+      end({ status, retryAfter: only(headers["retry-after"]), excerpt, body: kept });
+    }
+    function breakOff(reason: unknown): void {
+      if (head === null) fail(reason);
+      else answer(head);
+    }
+    function cutOff(reason: Error): void {
+      breakOff(reason);
+      controller?.abort(reason);
+    }
+    function interrupt(): void {
+      cutOff(signal.reason as Error);
+    }
+
+    if (signal.aborted) {
+      fail(signal.reason);
+      return;
+    }
+    signal.addEventListener("abort", interrupt);
+    const options = { origin: url.origin, path: `${url.pathname}${url.search}` } as const;
+    dispatcher.dispatch(
+      { ...options, method: "POST", body, headers },
+      {
+        onRequestStart: (started) => {
+          controller = started;
+          if (isOver) started.abort(new Trouble("timeout", "connect"));
+        },
+        onResponseStart: (_, status, headers) => {
+          if (status >= 200) {
+            head = { status, headers };
+            timer = setTimeout(() => cutOff(new Trouble("timeout", "response")), BODY_WITHIN_MS);
+          } else {
+            informational += 1;
+            const isFlood = informational > MOST_INFORMATIONAL;
+            if (isFlood) cutOff(new Trouble("bad_response", "response"));
+          }
+        },
+        onResponseData: (_, chunk) => {
+          if (size < excerptBytes + BEYOND) chunks.push(chunk);
+          size += chunk.length;
+          if (size > MOST_BYTES) cutOff(new Trouble("bad_response", "response"));
+        },
+        onResponseEnd: () => {
+          if (head !== null) answer(head);
+        },
+        onResponseError: (_, error) => breakOff(error),
       },
-    });
-    const { statusCode, headers: answered } = response;
-    const kept = await readCapped(response.body, excerptBytes);
-    return {
-      status: statusCode,
-      retryAfter: only(answered["retry-after"]),
-      excerpt: excerptOf(kept, answered, { mostBytes: excerptBytes, credentials }),
-      body: kept,
-      durationMs: since(),
-    };
-  } catch (error) {
-    const sent = course.controller !== null;
-    const { code, phase, cause } = troubleOf(error, sent, sending);
-    return { status: null, trouble: code, phase, sent, cause, durationMs: since() };
-  }
-}
-
-/** How far a request has come. */
-interface Course {
-  /** Set when it is written to a connection: before that, nothing can have arrived. */
-  controller: Dispatcher.DispatchController | null;
-  informational: number;
-}
-
-/** Has a dispatcher note how far its requests have come; {@link send} needs one that does. */
-export const noting = (dispatcher: Dispatcher): Dispatcher =>
-  dispatcher.compose((dispatch) => (options, handler) => {
-    const { opaque } = options as { readonly opaque?: Course };
-    const start = handler.onRequestStart?.bind(handler);
-    handler.onRequestStart = (controller, context) => {
-      if (opaque !== undefined) opaque.controller = controller;
-      start?.(controller, context);
-    };
-    return dispatch(options, handler);
+    );
   });
+}
 
 function troubleOf(error: unknown, sent: boolean, { signal, proxied }: Sending): Trouble {
   if (error instanceof Trouble) return error;
   if (signal.aborted) return new Trouble("timeout", sent ? "response" : "connect", error);
   if (sent) return answerTrouble(error);
   return proxied ? proxyTrouble(error) : new Trouble("connect_error", "connect", error);
-}
-
-/** The beginning of a body, as it is: never inflated. A body that breaks off has said enough. */
-function readCapped(
-  body: Dispatcher.ResponseData["body"],
-  excerptBytes: number,
-): Promise<Uint8Array> {
-  const most = excerptBytes + BEYOND;
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const timer = setTimeout(() => body.destroy(), BODY_WITHIN_MS);
-    body.on("data", (chunk: Buffer) => {
-      if (size < most) chunks.push(chunk);
-      size += chunk.length;
-      if (size > MOST_BYTES) body.destroy();
-    });
-    // The status stands, whatever becomes of the body.
-    body.on("error", () => {});
-    body.on("close", () => {
-      clearTimeout(timer);
-      resolve(chunks.length === 0 ? NOTHING : Buffer.concat(chunks));
-    });
-  });
 }
 
 const NOTHING = new Uint8Array();
