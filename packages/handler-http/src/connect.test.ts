@@ -63,6 +63,32 @@ describe("a name that leads to an address of the machine's own network", () => {
     expect(resolve).toHaveBeenCalledTimes(1);
   });
 
+  it("is sent nothing by an attempt that ended while it was looked up", async () => {
+    let received = "";
+    const server = await serving((socket) => {
+      socket.on("data", (data) => {
+        received += data;
+        socket.write(OK);
+      });
+    });
+    const found = Promise.withResolvers<readonly ResolvedAddress[]>();
+    const resolve = vi.fn<NonNullable<HttpOptions["resolve"]>>().mockReturnValue(found.promise);
+    const handler = http({ ...loopback, resolve });
+    const abort = new AbortController();
+    const calling = call(handler, `http://hooks.acme.dev:${server.port}/`, {
+      signal: abort.signal,
+    });
+    await vi.waitFor(() => expect(resolve).toHaveBeenCalled());
+    abort.abort();
+    expect(await calling).toMatchObject({ type: "failed", error: "timeout" });
+    found.resolve([{ address: "127.0.0.1", ttl: 60 }]);
+    await vi.waitFor(() => expect(server.connections()).toBe(1));
+    expect(await call(handler, `http://hooks.acme.dev:${server.port}/`)).toMatchObject({
+      type: "delivered",
+    });
+    expect(received.match(/POST/g)).toHaveLength(1);
+  });
+
   it("N09 is refused also where no name is looked up", async () => {
     const server = await serving(answering(OK));
     const url = `http://127.0.0.1:${server.port}/`;

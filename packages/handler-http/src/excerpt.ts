@@ -3,7 +3,7 @@ import { masked } from "./credentials.ts";
 /** The beginning of an answer's body, fit to be shown; null if it is no text. */
 export type Excerpt = string | null;
 
-type Headers = { readonly [name: string]: string | string[] | undefined };
+export type Headers = { readonly [name: string]: string | string[] | undefined };
 
 /** Control characters but tab and line break, and what turns the direction of writing around. */
 const UNFIT = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;

@@ -1,6 +1,5 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { type Excerpt, excerptOf } from "./excerpt.ts";
+import { type Excerpt, excerptOf, type Headers } from "./excerpt.ts";
 import { answerTrouble, type Phase, proxyTrouble, Trouble, type TroubleCode } from "./trouble.ts";
 
 /** One POST. */
@@ -54,7 +53,7 @@ export function send(dispatcher: Dispatcher, sending: Sending): Promise<Reply> {
   return new Promise((resolve) => {
     /** Set when it is written to a connection: before that, nothing can have arrived. */
     let controller: Dispatcher.DispatchController | null = null;
-    let head: { readonly status: number; readonly headers: IncomingHttpHeaders } | null = null;
+    let head: { readonly status: number; readonly headers: Headers } | null = null;
     let informational = 0;
     const chunks: Buffer[] = [];
     let size = 0;
