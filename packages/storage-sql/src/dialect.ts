@@ -190,7 +190,7 @@ export interface Owned {
  * Selects, of `owners` owners after one, the first `each` rows of each: owner by owner. What else
  * they have is not looked at.
  */
-export type NextOwners = (asked: {
+type NextOwners = (asked: {
   readonly given: readonly Param[];
   readonly after: string;
   readonly owners: number;
