@@ -16,7 +16,7 @@ const manners = new Map<string, Manner>();
 
 const server = createServer(async (request, response) => {
   const at = clock();
-  const path = request.url ?? "/";
+  const [path = "/"] = (request.url ?? "/").split("?");
   const { status, afterMs, retryAfter } = manners.get(path) ?? { status: 200, afterMs: 0 };
   const posted: Posted = JSON.parse(await text(request));
   if (afterMs > 0) await setTimeout(afterMs);

@@ -11,7 +11,10 @@ const PROCESSES = 2;
 const CONCURRENCY = 50;
 /** How many deliveries wait in each lane before a new one comes: more than are sent meanwhile. */
 const WAITING = 6;
-/** A limit that limits nothing: what is behind one is always claimed, and never begun by a route. */
+/**
+ * A limit that limits nothing: what is behind one always waits, and is claimed. A route begins nothing
+ * of it, and leaves no event for later because no place is free.
+ */
 const NEVER_FREE = { perSecond: 1_000 };
 /** Longer than it takes if it is not forgotten. */
 const SERVED_WITHIN_MS = 60_000;
@@ -24,7 +27,7 @@ interface Count {
 
 interface Destination {
   readonly path: string;
-  readonly perSecond?: number;
+  readonly perSecond: number;
 }
 
 /** Two hosts deliver from lanes that are always due; now and then, a new one comes. */
@@ -51,8 +54,10 @@ export const lanes: Proof = async (play) =>
         (_, index) => `busy-${index}`,
       );
       for (let index = 0; index < LANES_EACH; index += 1) {
-        const next = owners.map((owner) => `${owner} ${index}`);
-        await Promise.all(next.map((lane) => subscribe(lane, "news", { path: PATH })));
+        const creating = owners.map((owner) =>
+          subscribe(`${owner} ${index}`, "news", { path: `${PATH}?of=${owner}`, ...NEVER_FREE }),
+        );
+        await Promise.all(creating);
       }
       const busy = bug === "no-turns" ? owners.slice(0, 1) : owners;
       await behave({ path: PATH, status: 200, afterMs: ANSWERS_AFTER_MS });
