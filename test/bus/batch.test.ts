@@ -19,7 +19,7 @@ import { createTestBus, virtualSystem } from "@posthorn/testing";
 import * as v from "valibot";
 import { describe, expect, it } from "vitest";
 import { mortal } from "./mortal.ts";
-import { catalog } from "./probe.ts";
+import { catalog, settle } from "./probe.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -138,11 +138,6 @@ async function publish(
     );
   }
 }
-
-/** Lets everything that can happen without time passing happen. */
-const settle = async (): Promise<void> => {
-  for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
-};
 
 describe("what waits behind a rate limit", () => {
   it("goes in as few calls as it takes, in the order in which it was published", async () => {

@@ -2,14 +2,9 @@ import { createEventBus, delivered, failed, type Outcome, type Storage } from "@
 import { memoryStorage } from "@posthorn/storage-memory";
 import { type VirtualSystem, virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
-import { catalog, probe, type Reply } from "./probe.ts";
+import { catalog, probe, type Reply, settle } from "./probe.ts";
 
 const acme = { organization: "acme" } as const;
-
-/** Lets everything that can happen without time passing happen. */
-const settle = async (): Promise<void> => {
-  for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
-};
 
 interface Given {
   readonly reply?: Reply;

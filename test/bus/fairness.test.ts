@@ -2,7 +2,7 @@ import { createEventBus, delivered } from "@posthorn/core";
 import { memoryStorage } from "@posthorn/storage-memory";
 import { createTestBus, virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
-import { catalog, probe } from "./probe.ts";
+import { catalog, probe, settle } from "./probe.ts";
 
 const CONCURRENCY = 10;
 
@@ -90,11 +90,6 @@ describe("what was claimed ahead", () => {
       system,
       concurrency: CONCURRENCY,
     });
-    const settle = async (): Promise<void> => {
-      for (let turn = 0; turn < 20; turn += 1) {
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    };
     const publish = (organization: string): Promise<unknown> =>
       bus.publish("project_created", { name: "web" }, { organization });
     for (const organization of ["busy", "busy", "eager", "eager", "quiet"]) {

@@ -3,7 +3,7 @@ import { memoryStorage } from "@posthorn/storage-memory";
 import { virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
 import { mortal } from "./mortal.ts";
-import { catalog, probe, type Reply } from "./probe.ts";
+import { catalog, probe, type Reply, settle } from "./probe.ts";
 
 const acme = { organization: "acme" } as const;
 const SECOND = 1_000;
@@ -24,9 +24,6 @@ async function setup(reply: Reply = () => delivered()) {
       configuration: { to },
     });
   }
-  const settle = async (): Promise<void> => {
-    for (let turns = 0; turns < 20; turns += 1) await new Promise((done) => setImmediate(done));
-  };
   const pass = async (ms: number): Promise<void> => {
     const target = system.now() + ms;
     await settle();

@@ -7,6 +7,11 @@ export const catalog = defineCatalog({
   invoice_paid: { schema: v.object({ amount: v.number() }) },
 });
 
+/** Lets everything that can happen without time passing happen. */
+export async function settle(): Promise<void> {
+  for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
 interface Sent {
   readonly at: number;
   readonly type: string;

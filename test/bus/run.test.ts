@@ -3,14 +3,9 @@ import { memoryStorage } from "@posthorn/storage-memory";
 import { virtualSystem } from "@posthorn/testing";
 import { describe, expect, it } from "vitest";
 import { mortal } from "./mortal.ts";
-import { catalog, probe, type Reply } from "./probe.ts";
+import { catalog, probe, type Reply, settle } from "./probe.ts";
 
 const acme = { organization: "acme" } as const;
-
-/** Lets everything that can happen without time passing happen. */
-const settle = async (): Promise<void> => {
-  for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
-};
 
 async function setup(reply?: Reply, options: { readonly concurrency?: number } = {}) {
   const system = virtualSystem();

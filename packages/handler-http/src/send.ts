@@ -94,9 +94,9 @@ export function send(dispatcher: Dispatcher, sending: Sending): Promise<Reply> {
       return;
     }
     signal.addEventListener("abort", interrupt);
-    const options = { origin: url.origin, path: `${url.pathname}${url.search}` } as const;
+    const path = `${url.pathname}${url.search}`;
     dispatcher.dispatch(
-      { ...options, method: "POST", body, headers },
+      { origin: url.origin, path, method: "POST", body, headers },
       {
         onRequestStart: (started) => {
           controller = started;

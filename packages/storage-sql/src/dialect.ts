@@ -294,17 +294,17 @@ export const KEY_ORDER = "r.idempotency_key, r.organization, r.nr";
 export const DUE_LANES =
   "handler_type = ? and key_id = ? and next_due_at is not null and next_due_at <= ? order by next_due_at, served_at";
 
+/** Which of an owner's rows are meant, before a condition on the owner. */
+export const meant = ({ where }: Owned): string => (where === null ? "" : `${where} and `);
+
 /**
  * The next owners as a table `o`, one after the other: an index is asked for each, and for nothing
  * between them. Its parameters: what is given, the owner before the first, what is given, how many.
  */
-export const ownersAfter = (
-  source: string,
-  { owner, where }: Owned,
-  given: Dialect["given"],
-): string => {
+export const ownersAfter = (source: string, owned: Owned, given: Dialect["given"]): string => {
+  const { owner } = owned;
   const after = (last: string): string =>
-    `(select ${owner} from ${source} where ${where === null ? "" : `${where} and `}${owner} > ${last} order by ${owner} limit 1)`;
+    `(select ${owner} from ${source} where ${meant(owned)}${owner} > ${last} order by ${owner} limit 1)`;
   return `with recursive o (owner, nr) as (select ${after("?")}, 1 union all select ${after("o.owner")}, o.nr + 1 from o where o.owner is not null and o.nr < ${given("int")})`;
 };
 
@@ -312,10 +312,10 @@ export const ownersAfter = (
 export const firstsOfOwner = (
   source: string,
   columns: readonly string[],
-  { owner, where, order }: Owned,
+  owned: Owned,
   [isLike, limit]: readonly [string, string],
 ): string =>
-  `select ${columns.join(", ")} from ${source} where ${where === null ? "" : `${where} and `}${owner} ${isLike} order by ${order.join(", ")} limit ${limit}`;
+  `select ${columns.join(", ")} from ${source} where ${meant(owned)}${owned.owner} ${isLike} order by ${owned.order.join(", ")} limit ${limit}`;
 
 /** A condition to test, and not to look up in an index: others find fewer rows. */
 export const tested = (condition: string): string =>

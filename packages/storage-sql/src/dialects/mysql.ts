@@ -9,6 +9,7 @@ import {
   KEY_ORDER,
   MARKER_COLUMNS,
   markerRows,
+  meant,
   queuedIn,
   type SentRow,
   sent,
@@ -150,8 +151,8 @@ export function mysqlDialect(
       const owned = given.table === "lanes" ? { ...given, owner: "waiting_for" } : given;
       const source = `${table(owned.table)} force index (${index(owned.table, owned.index)})`;
       // No recursion: in one, whatever its limit, all that follow are read for each.
-      const { owner, where } = owned;
-      const owners = `select distinct ${owner} as owner from ${source} where ${where === null ? "" : `${where} and `}${owner} > ? order by ${owner} limit ?`;
+      const { owner } = owned;
+      const owners = `select distinct ${owner} as owner from ${source} where ${meant(owned)}${owner} > ? order by ${owner} limit ?`;
       const firsts = `(${firstsOfOwner(source, owned.columns, owned, ["= ?", "?"])})`;
       return function* ({ given, after, owners: most, each }) {
         const found = yield* rowsOf(owners, ...given, after, most);

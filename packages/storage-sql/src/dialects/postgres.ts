@@ -10,7 +10,6 @@ import {
   LANDED,
   LANDING_COLUMNS,
   listOf,
-  type Owned,
   ownersAfter,
   queuedIn,
   type SentRow,
@@ -136,7 +135,7 @@ export function postgresDialect(table: (name: TableName) => string): Dialect {
     skipLockedOf: (alias) => ` for update of ${alias} skip locked`,
     forShare: " for share",
     lockDue: (handlerType, keyId, now, most) => rowsOf(dueLanes, handlerType, keyId, now, most),
-    nextOwners: (owned: Owned) => {
+    nextOwners: (owned) => {
       const source = table(owned.table);
       // Not "=": in the order of another index, the planner would read what belongs to others.
       const isOwned = "between o.owner and o.owner";
